@@ -1,0 +1,31 @@
+"""E-mail addresses as keys: two spellings of one address are one person."""
+
+import unicodedata
+
+from django.core.exceptions import ValidationError
+from django.core.validators import EmailValidator
+
+MAX_LENGTH = 254  # RFC 5321: the longest address that fits into a mail's envelope
+
+_check = EmailValidator()
+
+
+def normalize(address: str) -> str:
+    """The form in which addresses are stored and compared: trimmed, NFKC, lower case.
+
+    ``José@X.org`` and ``josé@x.org`` become the same key; ``jose@x.org`` stays another.
+    """
+    return unicodedata.normalize("NFKC", address.strip()).lower()
+
+
+def is_valid(address: str) -> bool:
+    """Whether a normalized address could receive mail, judged by its form alone."""
+    if len(address) > MAX_LENGTH or any(ord(character) < 32 for character in address):
+        return False
+    local, _, domain = address.rpartition("@")
+    try:
+        # Django's validator knows ASCII mailboxes only; letters of other scripts are allowed by RFC 6531.
+        _check("".join("x" if ord(character) > 127 else character for character in local) + "@" + domain)
+    except ValidationError:
+        return False
+    return True
