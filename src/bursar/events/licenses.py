@@ -1,0 +1,56 @@
+"""Events of licences."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from bursar.events.base import EventType
+
+
+@dataclass(frozen=True, slots=True)
+class LicenseAssigned:
+    """A person holds this licence now. ``approval_uuid`` and ``request_uuid`` say which request it answers.
+
+    ``is_new`` is false when the person held it already: nothing changed but the answer.
+    """
+
+    license_uuid: UUID
+    plan_uuid: UUID
+    customer_uuid: UUID
+    email: str
+    is_new: bool
+    request_uuid: UUID | None = None
+    approval_uuid: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentRefused:
+    """An approval could not be fulfilled; its seat is free again. ``code`` says why."""
+
+    request_uuid: UUID
+    approval_uuid: UUID
+    plan_uuid: UUID
+    customer_uuid: UUID
+    email: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LicenseActivated:
+    """A learner accepted the licence and may use it."""
+
+    license_uuid: UUID
+    plan_uuid: UUID
+    customer_uuid: UUID
+    email: str
+    lms_user_id: int
+
+
+LICENSES_ASSIGNED = EventType("license.assigned", LicenseAssigned, keyed_by="plan")
+"""Sent by licenses; subsidy_requests closes the requests they answer, customers links the people."""
+
+ASSIGNMENTS_REFUSED = EventType("license.assignment_refused", AssignmentRefused, keyed_by="plan")
+"""Sent by licenses; subsidy_requests turns the pending requests into errors."""
+
+LICENSES_ACTIVATED = EventType("license.activated", LicenseActivated, keyed_by="plan")
+"""Sent by licenses; nobody reacts yet."""

@@ -1,0 +1,17 @@
+"""Celery entry points of the outbox."""
+
+from celery import shared_task
+
+from bursar.outbox import api
+
+
+@shared_task
+def relay() -> None:
+    """Hands over what is due."""
+    api.relay()
+
+
+@shared_task
+def purge() -> None:
+    """Deletes what nobody needs any more."""
+    api.purge()
