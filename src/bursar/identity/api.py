@@ -1,0 +1,61 @@
+"""The door of identity: people, their roles, their tokens; who makes a request.
+
+Everything runs in the caller's transaction, if there is one.
+"""
+
+from bursar.identity.authentication import JwtAuthentication, SessionAuthentication, get_caller
+from bursar.identity.service.accounts import (
+    check_confirmation,
+    check_sign_up_attempts,
+    confirm_address,
+    confirm_addresses,
+    request_confirmation,
+    set_active_customer,
+    sign_in,
+    sign_out,
+    sign_up,
+    start_session,
+)
+from bursar.identity.service.people import (
+    find_people_by_email,
+    find_people_by_lms_user_id,
+    find_people_by_username,
+    get_person,
+)
+from bursar.identity.service.roles import assign_roles, list_people_with_role, withdraw_roles
+from bursar.identity.service.saving import save_people, save_service_accounts
+from bursar.identity.tokens import delete_token_cookies, issue_token, set_token_cookies
+
+__all__ = [
+    "JwtAuthentication",
+    "SessionAuthentication",
+    "assign_roles",
+    "check_confirmation",
+    "check_sign_up_attempts",
+    "confirm_address",
+    "confirm_addresses",
+    "delete_token_cookies",
+    "find_people_by_email",
+    "find_people_by_lms_user_id",
+    "find_people_by_username",
+    "get_caller",
+    "get_person",
+    "issue_token",
+    "issue_token_for_email",
+    "list_people_with_role",
+    "request_confirmation",
+    "save_people",
+    "save_service_accounts",
+    "set_active_customer",
+    "set_token_cookies",
+    "sign_in",
+    "sign_out",
+    "sign_up",
+    "start_session",
+    "withdraw_roles",
+]
+
+
+def issue_token_for_email(email: str) -> str:
+    """A token for whoever has this address; raises PersonNotFound."""
+    return issue_token(lms_user_id=get_person(email=email).lms_user_id)

@@ -1,0 +1,64 @@
+"""How a password proves who somebody is."""
+
+from typing import Any
+
+from django.contrib.auth.backends import ModelBackend
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.utils.crypto import salted_hmac
+
+from bursar.identity.data import TooManyAttempts
+from bursar.identity.models import User
+from bursar.identity.throttling import address_of, check_attempts, count_attempt
+from bursar.lib import emails
+
+
+class UsernameOrAddressBackend(ModelBackend):
+    """Username or e-mail address, with the password; closed accounts are refused.
+
+    Wrong passwords are counted here, so that the Django admin's own sign-in is guarded as well.
+    """
+
+    def authenticate(
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **kwargs: Any,
+    ) -> User | None:
+        if username is None or password is None:
+            return None
+        try:
+            check_sign_in_attempts(request, username)
+        except TooManyAttempts as error:
+            raise PermissionDenied from error
+        user = _find_user(username)
+        if user is None:
+            User().set_password(password)  # takes as long as a wrong password for an account that exists
+        elif user.check_password(password) and self.user_can_authenticate(user):
+            return user
+        for action, who in _counters(request, username):
+            count_attempt(action, who)
+        return None
+
+
+def check_sign_in_attempts(request: HttpRequest | None, login: str) -> None:
+    """Raises TooManyAttempts when too many wrong passwords came from where this request comes from."""
+    for action, who in _counters(request, login):
+        check_attempts(action, who)
+
+
+def _counters(request: HttpRequest | None, login: str) -> list[tuple[str, str]]:
+    if request is None:
+        return []
+    address = address_of(request)
+    digest = salted_hmac("bursar.identity.sign_in", emails.normalize(login), algorithm="sha256").hexdigest()
+    return [("sign_in", f"{digest}.{address}"), ("sign_in_anywhere", address)]
+
+
+def _find_user(login: str) -> User | None:
+    if "\0" in login:
+        return None
+    if "@" in login:
+        return User.objects.filter(email_key=emails.normalize(login)).first()
+    return User.objects.filter(username=login).first()
