@@ -1,0 +1,1 @@
+"""The rules of the catalog: reading it, and saving into it."""
