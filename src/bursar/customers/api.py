@@ -1,0 +1,29 @@
+"""The door of customers.
+
+``find_customers``, ``get_customer`` and ``find_customer_by_slug`` say who the customers are,
+``find_links`` and ``is_linked`` who learns there. ``link_learners`` and ``make_admins`` change that.
+``enroll_in_bulk`` gets people into runs at a customer's expense. ``save_customers`` makes customers as a
+world file wants them.
+"""
+
+from bursar.customers.service.bulk import enroll_in_bulk
+from bursar.customers.service.linking import find_links, is_linked
+from bursar.customers.service.members import link_learners, make_admins
+from bursar.customers.service.organisations import (
+    find_customer_by_slug,
+    find_customers,
+    get_customer,
+    save_customers,
+)
+
+__all__ = [
+    "enroll_in_bulk",
+    "find_customer_by_slug",
+    "find_customers",
+    "find_links",
+    "get_customer",
+    "is_linked",
+    "link_learners",
+    "make_admins",
+    "save_customers",
+]

@@ -1,0 +1,165 @@
+"""What crosses the border of customers."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from bursar.lib.errors import InvalidInputError, NotFoundError
+from bursar.lib.outcomes import Refusal
+
+SLUG_MAX_LENGTH = 30  # edx-enterprise's column
+
+BULK_LIMIT = 10_000
+"""Pairs in one request of bulk enrollment."""
+
+
+class FulfillmentKind(StrEnum):
+    """What pays for a sponsored enrollment."""
+
+    LICENSE = "license"
+    LEARNER_CREDIT = "learner_credit"
+
+
+class PendingState(StrEnum):
+    """Where something stands that waits for an address to be confirmed."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class EnrollmentSource(StrEnum):
+    """What led to a sponsored enrollment: the slugs of edx-enterprise's EnterpriseEnrollmentSource."""
+
+    MANUAL = "manual"
+    ENTERPRISE_API = "enterprise_api"
+    CUSTOMER_ADMIN = "customer_admin"
+    ENROLLMENT_URL = "enrollment_url"
+    OFFER_REDEMPTION = "offer_redemption"
+    ENROLLMENT_TASK = "enrollment_task"
+    MANAGEMENT_COMMAND = "management_command"
+
+
+class PairVerdict(StrEnum):
+    """What became of a pair of bulk enrollment."""
+
+    ENROLLED = "enrolled"
+    PENDING = "pending"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """An organisation that pays for its people's learning."""
+
+    uuid: UUID
+    name: str
+    slug: str
+    is_active: bool
+    contact_email: str
+    country: str
+    enable_learner_portal: bool
+    enable_universal_link: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LearnerLink:
+    """A person who learns at a customer, or did (``is_linked`` false)."""
+
+    uuid: UUID
+    customer_uuid: UUID
+    lms_user_id: int
+    is_linked: bool
+    is_relinkable: bool
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LinkOutcome:
+    """What became of an address that was to be linked.
+
+    ``lms_user_id`` None: nobody has confirmed the address yet, and it waits. ``created`` says that
+    this command linked the person, or made the address wait.
+    """
+
+    email: str
+    lms_user_id: int | None = None
+    created: bool = False
+    refusal: Refusal | None = None
+
+    @property
+    def is_pending(self) -> bool:
+        return self.lms_user_id is None and self.refusal is None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerToSave:
+    """A customer as it should be. ``keep`` names fields that an existing row keeps."""
+
+    uuid: UUID
+    name: str
+    slug: str
+    contact_email: str = ""
+    country: str = ""
+    is_active: bool = True
+    enable_learner_portal: bool = True
+    enable_universal_link: bool = False
+    keep: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class BulkPair:
+    """A person to be put into a run, and what pays for it.
+
+    The person is named by ``lms_user_id``, by ``email``, or by both, which then must agree. Exactly
+    one of ``license_uuid`` and ``transaction_id`` is given, as the caller spelled it. ``force`` passes
+    a closed enrollment window. ``activation_link`` is where the learner accepts the licence.
+    """
+
+    run_key: str
+    email: str | None = None
+    lms_user_id: int | None = None
+    license_uuid: str | None = None
+    transaction_id: str | None = None
+    force: bool = False
+    is_default_auto_enrollment: bool = False
+    activation_link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PairOutcome:
+    """What became of a pair: ``enrolled``, ``pending`` (waits for its address), or ``failed`` with a refusal.
+
+    ``email`` is the address as the caller wrote it, or the account's. ``created`` is true once: for the
+    request that enrolled the learner, or made the pair wait.
+    """
+
+    pair: BulkPair
+    verdict: PairVerdict
+    email: str | None
+    lms_user_id: int | None = None
+    created: bool = False
+    fulfillment_uuid: UUID | None = None
+    refusal: Refusal | None = None
+
+
+class CustomerNotFound(NotFoundError):
+    """There is no such customer, or it is not active, or it is not the caller's: all look the same."""
+
+    code = "customer_not_found"
+
+
+class CustomerInvalid(InvalidInputError):
+    """Nothing was saved. ``problems`` says where and why, one line each."""
+
+    code = "customer_invalid"
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems), problems=problems)
+        self.problems = problems
+
+
+class TooManyPairs(InvalidInputError):
+    """One request may hold ``BULK_LIMIT`` pairs."""
+
+    code = "too_many_pairs"

@@ -1,0 +1,28 @@
+"""Reactions of customers to what happens elsewhere; config/reactions.py lists them."""
+
+from collections.abc import Sequence
+
+from bursar.customers.service import waiting
+from bursar.events.identity import ADDRESSES_CONFIRMED, AddressConfirmed
+from bursar.events.outbox import DeliveryDied
+from bursar.outbox.data import Delivery
+
+ENROLL_CONFIRMED_PEOPLE = "customers.enroll_confirmed_people"
+
+
+def enroll_confirmed_people(deliveries: Sequence[Delivery[AddressConfirmed]]) -> None:
+    """Links and enrolls the people whose addresses were waited for.
+
+    Its effect is in other contexts as well, so no single transaction holds it, and the inbox could not
+    say whether it is complete. The waiting rows say so: each is marked in the last transaction of its work.
+    """
+    waiting.enroll_waiting({fact.email for delivery in deliveries for fact in delivery.facts})
+
+
+def give_up_waiting(deliveries: Sequence[Delivery[DeliveryDied]]) -> None:
+    """Marks as failed what could not be done at any try. Safe to repeat: only what waits is marked."""
+    for delivery in deliveries:
+        for fact in delivery.facts:
+            if fact.event_type == ADDRESSES_CONFIRMED.name and fact.handler == ENROLL_CONFIRMED_PEOPLE:
+                confirmed = [ADDRESSES_CONFIRMED.load(stored) for stored in fact.facts]
+                waiting.give_up({each.email for each in confirmed}, fact.error)

@@ -1,0 +1,242 @@
+"""Getting people into runs at a customer's expense: intent, call, result.
+
+Three steps, each a transaction of its own: link the people, have them enrolled, write down what was
+sponsored. A crash between two of them is mended by the same command again, for every step passes
+over what is there; who was enrolled before the crash still counts as new until the last step is done.
+"""
+
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.db import transaction
+
+from bursar.catalog.data import Run
+from bursar.customers import models
+from bursar.customers.data import EnrollmentSource
+from bursar.customers.service.linking import Links, link_people, not_relinkable
+from bursar.customers.service.rows import Ensured, Row, Table, ensure
+from bursar.enrollments import api as enrollments
+from bursar.enrollments.data import EnrollmentEntry, EnrollmentOutcome
+from bursar.events.customers import LEARNERS_ENROLLED, LearnerEnrolled
+from bursar.identity.data import Person
+from bursar.lib import clock
+from bursar.lib.outcomes import Refusal
+from bursar.outbox import api as outbox
+
+Pair = tuple[int, str]
+"""An LMS user id and a run key."""
+
+Subsidy = tuple[str, UUID]
+"""The kind of a fulfillment, and the licence or transaction."""
+
+_Paid = tuple[int, str, str, UUID]
+"""A pair and what pays for it."""
+
+
+@dataclass(slots=True)
+class Place:
+    """A person to be put into a run, and what pays for it."""
+
+    person: Person
+    run: Run
+    mode: str
+    subsidy: Subsidy
+    force: bool
+
+
+@dataclass(slots=True)
+class Sponsored:
+    """What became of a place. ``is_new`` says that this command is the one that got the learner in."""
+
+    fulfillment_uuid: UUID | None = None
+    is_new: bool = False
+    refusal: Refusal | None = None
+
+
+@dataclass(slots=True)
+class Sponsoring:
+    """One chunk of people who get into runs at a customer's expense.
+
+    ``prepare`` first, outside of any transaction; then ``write``, in the caller's.
+    """
+
+    customer_uuid: UUID
+    places: Sequence[Place]
+    by: int | None
+    source: EnrollmentSource
+    lms_user_ids: Collection[int] = ()
+    links: Links = field(init=False)
+    _enrolled: dict[Pair, EnrollmentOutcome] = field(init=False)
+    _sponsored: dict[Pair, Row] = field(default_factory=dict)
+    _fulfillments: dict[_Paid, Row] = field(default_factory=dict)
+
+    def prepare(self) -> None:
+        """Links the people (and ``lms_user_ids``), sees what they have, and has them enrolled."""
+        people = {place.person.lms_user_id for place in self.places}.union(self.lms_user_ids)
+        with transaction.atomic(durable=True):
+            self.links = link_people(self.customer_uuid, people, by=self.by)
+        old = [each for each in self.links.uuids if each not in self.links.fresh]
+        if old:
+            self._read_what_is_there(old)
+        self._enroll()
+
+    def _read_what_is_there(self, lms_user_ids: Collection[int]) -> None:
+        rows = models.SponsoredEnrollment.objects.filter(
+            link__customer_id=self.customer_uuid,
+            link__lms_user_id__in=lms_user_ids,
+            run_key__in={place.run.key for place in self.places},
+        ).order_by()
+        for pair_and_state in rows.values_list(
+            "link__lms_user_id", "run_key", "uuid", "is_unenrolled", "is_saved_for_later",
+            "fulfillments__kind", "fulfillments__subsidy_uuid", "fulfillments__uuid", "fulfillments__is_revoked",
+        ):  # fmt: skip
+            lms_user_id, run_key, row_uuid, unenrolled, saved, kind, subsidy, fulfillment, revoked = (
+                pair_and_state
+            )
+            self._sponsored[lms_user_id, run_key] = (row_uuid, unenrolled, saved)
+            if fulfillment is not None:
+                self._fulfillments[lms_user_id, run_key, *subsidy] = (fulfillment, revoked)
+
+    def _enroll(self) -> None:
+        linked = self.links.uuids
+        entries: dict[Pair, EnrollmentEntry] = {}
+        people: dict[int, Person] = {}
+        runs: dict[str, Run] = {}
+        for place in self.places:
+            person, run = place.person, place.run
+            pair = (person.lms_user_id, run.key)
+            if pair[0] in linked and (pair not in entries or place.force):
+                entries[pair] = EnrollmentEntry(*pair, place.mode, place.force, self.customer_uuid)
+                people[pair[0]] = person
+                runs[pair[1]] = run
+        outcomes = enrollments.enroll(
+            list(entries.values()),
+            by=self.by,
+            people=people,
+            runs=runs,
+            likely_new=self.links.fresh.issuperset(linked),
+        )
+        self._enrolled = dict(zip(entries, outcomes, strict=True))
+
+    def write(self) -> list[Sponsored]:
+        """Writes down what was sponsored; one outcome per place, in order. Records one event.
+
+        Effects: five statements if all is new, none if nothing is.
+        """
+        sponsored = self._ensure_sponsored()
+        new_pairs = self._find_new(sponsored)
+        fulfillments = self._ensure_fulfillments(sponsored)
+        outcomes: list[Sponsored] = []
+        facts: dict[_Paid, LearnerEnrolled] = {}
+        told: set[Pair] = set()
+        for place in self.places:
+            pair = (place.person.lms_user_id, place.run.key)
+            refusal = self._refusal(pair, place)
+            if refusal is not None:
+                outcomes.append(Sponsored(refusal=refusal))
+                continue
+            paid = (*pair, *place.subsidy)
+            fulfillment_uuid = fulfillments.uuid_of(paid)
+            is_new = pair in new_pairs
+            outcomes.append(Sponsored(fulfillment_uuid, is_new and pair not in told))
+            told.add(pair)
+            if fulfillments.has_changed(paid):
+                mode = self._enrolled[pair].mode or place.mode
+                facts[paid] = LearnerEnrolled(self.customer_uuid, *pair, mode, fulfillment_uuid, is_new)
+        outbox.record(LEARNERS_ENROLLED, key=str(self.customer_uuid), facts=list(facts.values()), by=self.by)
+        return outcomes
+
+    def _refusal(self, pair: Pair, place: Place) -> Refusal | None:
+        outcome = self._enrolled.get(pair)
+        return not_relinkable(place.person.email) if outcome is None else outcome.refusal
+
+    def _ensure_sponsored(self) -> Ensured[Pair]:
+        moment = clock.now()
+        source = self.source.value
+        links = self.links.uuids
+
+        def revive(pair: Pair, row: Row) -> Row | None:
+            _, is_unenrolled, is_saved_for_later = row
+            # Whoever has just got in (again) isn't gone, or saving the run for later.
+            if is_unenrolled or (is_saved_for_later and self._enrolled[pair].created):
+                return (False, False, None, moment)
+            return None
+
+        return ensure(
+            Table(models.SponsoredEnrollment, _SPONSORED_COLUMNS, ("link", "run_key"), self._read_sponsored),
+            [pair for pair, outcome in self._enrolled.items() if outcome.refusal is None],
+            lambda pair: (uuid.uuid4(), links[pair[0]], pair[1], source, False, False, None, moment, moment),
+            known=self._sponsored,
+            revive=revive,
+            revived_columns=("is_unenrolled", "is_saved_for_later", "unenrolled_at", "modified_at"),
+            by=self.by,
+        )
+
+    def _find_new(self, sponsored: Ensured[Pair]) -> set[Pair]:
+        """Whom this command got in, and no other: their mail and their ``created`` are ours."""
+        new: set[Pair] = set()
+        for pair, outcome in self._enrolled.items():
+            before = self._sponsored.get(pair)
+            if before is None:
+                # Enrolled for this customer but not written down: this command, or one that crashed.
+                is_ours = outcome.created or outcome.customer_uuid == self.customer_uuid
+                is_new = pair in sponsored.created and is_ours
+            else:
+                is_new = pair in sponsored.revived if before[1] else outcome.created
+            if is_new:
+                new.add(pair)
+        return new
+
+    def _ensure_fulfillments(self, sponsored: Ensured[Pair]) -> Ensured[_Paid]:
+        moment = clock.now()
+        wanted: set[_Paid] = set()
+        for place in self.places:
+            pair = (place.person.lms_user_id, place.run.key)
+            outcome = self._enrolled.get(pair)
+            if outcome is not None and outcome.refusal is None:
+                wanted.add((*pair, *place.subsidy))
+        return ensure(
+            Table(models.Fulfillment, _FULFILLMENT_COLUMNS, _FULFILLMENT_KEY, self._read_fulfillments),
+            wanted,
+            lambda paid: (uuid.uuid4(), sponsored.uuid_of(paid[:2]), *paid[2:], False, moment, moment),
+            known=self._fulfillments,
+            revive=lambda _, row: (False, moment) if row[1] else None,
+            revived_columns=("is_revoked", "modified_at"),
+            by=self.by,
+        )
+
+    def _read_sponsored(self, pairs: Collection[Pair], lock: bool) -> Mapping[Pair, Row]:
+        people = {self.links.uuids[pair[0]]: pair[0] for pair in pairs}
+        rows = models.SponsoredEnrollment.objects.filter(
+            link_id__in=people, run_key__in={pair[1] for pair in pairs}
+        ).order_by("link_id", "run_key")
+        if lock:
+            rows = rows.select_for_update()
+        found = rows.values_list("link_id", "run_key", "uuid", "is_unenrolled", "is_saved_for_later")
+        states = {(people[link], run_key): tuple(state) for link, run_key, *state in found}
+        return {pair: states[pair] for pair in pairs if pair in states}
+
+    def _read_fulfillments(self, wanted: Collection[_Paid], lock: bool) -> Mapping[_Paid, Row]:
+        pairs = {
+            row[0]: pair for pair, row in self._read_sponsored({paid[:2] for paid in wanted}, False).items()
+        }
+        rows = models.Fulfillment.objects.filter(sponsored_enrollment_id__in=pairs).order_by(
+            *_FULFILLMENT_KEY
+        )
+        if lock:
+            rows = rows.select_for_update()
+        found = rows.values_list(*_FULFILLMENT_KEY, "uuid", "is_revoked")
+        states = {(*pairs[place], kind, subsidy): tuple(state) for place, kind, subsidy, *state in found}
+        return {paid: states[paid] for paid in wanted if paid in states}
+
+
+_SPONSORED_COLUMNS = (
+    "uuid", "link", "run_key", "source", "is_saved_for_later", "is_unenrolled", "unenrolled_at", "created_at",
+    "modified_at",
+)  # fmt: skip
+_FULFILLMENT_COLUMNS = (
+    "uuid", "sponsored_enrollment", "kind", "subsidy_uuid", "is_revoked", "created_at", "modified_at",
+)  # fmt: skip
+_FULFILLMENT_KEY = ("sponsored_enrollment", "kind", "subsidy_uuid")
