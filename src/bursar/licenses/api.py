@@ -1,0 +1,41 @@
+"""The door of licenses.
+
+Every command opens its own transaction, takes a set and gives one outcome per item, in order.
+"""
+
+from bursar.licenses.service.assignment import activate, activate_for, assign, auto_apply
+from bursar.licenses.service.plans import (
+    count_by_status,
+    find_holders,
+    find_licenses,
+    find_plans,
+    get_own_license,
+    list_usable_plans,
+    save_agreements,
+    save_plans,
+    tell_story,
+)
+from bursar.licenses.service.revocation import freeze_unused, revoke, revoke_all
+from bursar.licenses.service.seats import hold, list_stale_holds, release
+
+__all__ = [
+    "activate",
+    "activate_for",
+    "assign",
+    "auto_apply",
+    "count_by_status",
+    "find_holders",
+    "find_licenses",
+    "find_plans",
+    "freeze_unused",
+    "get_own_license",
+    "hold",
+    "list_stale_holds",
+    "list_usable_plans",
+    "release",
+    "revoke",
+    "revoke_all",
+    "save_agreements",
+    "save_plans",
+    "tell_story",
+]

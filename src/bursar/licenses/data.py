@@ -1,0 +1,178 @@
+"""What crosses the border of licenses."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from bursar.lib.errors import DomainError, NotFoundError
+from bursar.lib.outcomes import Refusal
+
+
+class Status(StrEnum):
+    """Where a licence stands. Live means assigned or activated."""
+
+    UNASSIGNED = "unassigned"
+    ASSIGNED = "assigned"
+    ACTIVATED = "activated"
+    REVOKED = "revoked"
+
+
+LIVE = (Status.ASSIGNED, Status.ACTIVATED)
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementToSave:
+    """A customer's agreement as it should be. ``keep`` names fields that an existing row keeps."""
+
+    customer_uuid: UUID
+    slug: str
+    name: str
+    uuid: UUID | None = None
+    keep: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class PlanToSave:
+    """A subscription plan as it should be; licences are only ever added to reach ``license_count``.
+
+    ``keep`` names fields that an existing row keeps.
+    """
+
+    uuid: UUID
+    customer_uuid: UUID
+    title: str
+    catalog_uuid: UUID | None
+    starts_at: datetime
+    expires_at: datetime
+    license_count: int
+    is_active: bool = True
+    should_auto_apply: bool = False
+    revocation_cap_percent: int | None = None
+    keep: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A subscription plan. ``free_count`` is what can still be promised: unassigned less held."""
+
+    uuid: UUID
+    customer_uuid: UUID
+    title: str
+    catalog_uuid: UUID | None
+    starts_at: datetime
+    expires_at: datetime
+    is_active: bool
+    free_count: int
+
+    def is_usable(self, at: datetime) -> bool:
+        """Whether licences of this plan can be given out and used at this moment."""
+        return self.is_active and self.starts_at <= at <= self.expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class License:
+    """One licence. ``email`` is normalized and None only while nobody ever had it."""
+
+    uuid: UUID
+    plan_uuid: UUID
+    status: Status
+    email: str | None
+    lms_user_id: int | None
+    activation_key: UUID | None
+    assigned_at: datetime | None
+    activated_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LicenseChange:
+    """One line of a licence's story: what it was from then on, and who did it (None: the system)."""
+
+    at: datetime
+    by: int | None
+    status: Status
+    email: str | None
+    plan_uuid: UUID
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A seat to be kept for an address until its approval is through."""
+
+    approval_uuid: UUID
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldOutcome:
+    """``is_held`` is false when the address holds a live licence of the plan already: it needs no seat."""
+
+    seat: Seat
+    is_held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AssignOutcome:
+    """Which licence the address holds now; ``is_new`` if it was assigned just now. Or why it has none."""
+
+    email: str
+    license_uuid: UUID | None = None
+    activation_key: UUID | None = None
+    is_new: bool = False
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeOutcome:
+    """Which licence was taken back, and what it was before; or why none was."""
+
+    email: str
+    license_uuid: UUID | None = None
+    was: Status | None = None
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StaleHold:
+    """A hold that is older than asked for."""
+
+    approval_uuid: UUID
+    plan_uuid: UUID
+
+
+class PlanNotFound(NotFoundError):
+    """There is no such plan, or it is another customer's."""
+
+    code = "plan_not_found"
+
+
+class PlanUnavailable(DomainError):
+    """The plan grants nothing now: closed, not started or expired (field ``reason``)."""
+
+    code = "plan_unavailable"
+
+
+class NotEnoughLicenses(DomainError):
+    """More seats were asked for than are free (fields ``free`` and ``needed``). Nothing was taken."""
+
+    code = "not_enough_licenses"
+
+
+class NothingToApply(DomainError):
+    """No plan hands out licences by itself, or this person cannot have one of it."""
+
+    code = "nothing_to_apply"
+
+
+class LicenseNotFound(NotFoundError):
+    """This person has no such licence in a plan that is active and current."""
+
+    code = "license_not_found"
+
+
+class LicenseRevoked(DomainError):
+    """A revoked licence is never used again."""
+
+    code = "license_revoked"

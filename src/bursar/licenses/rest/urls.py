@@ -1,0 +1,15 @@
+"""Paths of licenses below /api/v1/. license-manager takes each with or without its last slash."""
+
+from django.urls import re_path
+
+from bursar.licenses.rest import views
+
+urlpatterns = [
+    re_path(r"^learner-licenses/?$", views.LearnerLicensesView.as_view(), name="learner-licenses"),
+    re_path(r"^license-activation/?$", views.LicenseActivationView.as_view(), name="license-activation"),
+    re_path(
+        r"^subscriptions/(?P<plan_uuid>[^/]+)/licenses/overview/?$",
+        views.LicenseOverviewView.as_view(),
+        name="license-overview",
+    ),
+]
