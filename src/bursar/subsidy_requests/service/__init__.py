@@ -1,0 +1,1 @@
+"""The rules of asking, approving, declining and withdrawing."""

@@ -1,0 +1,582 @@
+"""License requests over HTTP."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from rest_framework.test import APIClient
+
+from bursar.licenses import api as licenses
+from bursar.notifications.models import Message
+from bursar.outbox import api as outbox
+from bursar.subsidy_requests.data import SubsidyType
+from bursar.subsidy_requests.models import LicenseRequest
+from tests.cast import (
+    ALICE,
+    BOB,
+    CAROL,
+    CS50,
+    DANA,
+    ERIN,
+    GUS,
+    NOWHERE,
+    OLGA,
+    PYTHON,
+    STRAY,
+    Client,
+    Member,
+    Organisation,
+)
+from tests.statements import counted
+
+REQUESTS = "/api/v1/license-requests/"
+APPROVE = "/api/v1/license-requests/approve/"
+DECLINE = "/api/v1/license-requests/decline/"
+Drain = Callable[[], None]
+
+
+@pytest.fixture
+def configured(acme: Organisation) -> Organisation:
+    """Acme takes requests and has a plan with two free licences."""
+    acme.takes_requests()
+    acme.plan(free=2)
+    return acme
+
+
+def ask(client: APIClient, organisation: Organisation, course: object = PYTHON) -> tuple[int, object]:
+    body = {"enterprise_customer_uuid": str(organisation.uuid), "course_id": course}
+    response = client.post(REQUESTS, body)
+    return response.status_code, response.json()
+
+
+# Asking
+
+
+def test_a_learner_asks_for_a_license(configured: Organisation, client_of: Client) -> None:
+    status, row = ask(client_of(BOB), configured)
+
+    assert status == 201
+    assert isinstance(row, dict)
+    assert list(row) == [
+        "uuid",
+        "lms_user_id",
+        "email",
+        "course_id",
+        "course_title",
+        "course_partners",
+        "enterprise_customer_uuid",
+        "state",
+        "reviewed_at",
+        "reviewer_lms_user_id",
+        "decline_reason",
+        "created",
+        "modified",
+        "subscription_plan_uuid",
+        "license_uuid",
+    ]
+    assert (row["lms_user_id"], row["email"], row["state"]) == (BOB.lms_user_id, BOB.email, "requested")
+    assert row["course_title"] == "Introduction to Programming in Python"
+    assert [partner["name"] for partner in row["course_partners"]] == [
+        "Massachusetts Institute of Technology"
+    ]
+
+
+def test_a_request_for_any_course_may_be_open_once(configured: Organisation, client_of: Client) -> None:
+    ask(client_of(BOB), configured)
+
+    status, body = ask(client_of(BOB), configured, CS50)
+
+    assert status == 422
+    assert isinstance(body, str)
+    assert LicenseRequest.objects.count() == 1
+
+
+def test_what_the_learner_may_not_set_is_ignored(configured: Organisation, client_of: Client) -> None:
+    body = {
+        "enterprise_customer_uuid": str(configured.uuid),
+        "course_id": PYTHON,
+        "decline_reason": "mine",
+        "state": "approved",
+        "lms_user_id": DANA.lms_user_id,
+    }
+
+    row = client_of(BOB).post(REQUESTS, body).json()
+
+    assert (row["decline_reason"], row["state"], row["lms_user_id"]) == (None, "requested", BOB.lms_user_id)
+
+
+@pytest.mark.parametrize("course", ["Nobody+Knows", "not a key", PYTHON + "x"])
+def test_a_course_outside_the_catalog_is_refused(
+    configured: Organisation, client_of: Client, course: str
+) -> None:
+    assert ask(client_of(BOB), configured, course)[0] == 422
+    assert not LicenseRequest.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("settings_of_acme", "code"),
+    [
+        ({"enabled": False}, "requests_not_configured"),
+        ({"of": None}, "requests_not_configured"),
+        ({"of": SubsidyType.COUPON}, "requests_not_configured"),
+    ],
+)
+def test_a_customer_that_takes_no_license_requests_refuses(
+    acme: Organisation, client_of: Client, settings_of_acme: dict[str, object], code: str
+) -> None:
+    acme.plan()
+    acme.takes_requests(**settings_of_acme)  # type: ignore[arg-type]
+
+    response = client_of(BOB).post(
+        REQUESTS, {"enterprise_customer_uuid": str(acme.uuid), "course_id": PYTHON}
+    )
+
+    assert response.status_code == 422
+    assert isinstance(response.json(), str)
+    assert response.headers["Bursar-Error-Code"] == code
+
+
+def test_a_plan_with_nothing_left_still_takes_requests_and_an_expired_one_does_not(
+    acme: Organisation, client_of: Client
+) -> None:
+    acme.takes_requests()
+    acme.plan(free=0)
+    assert ask(client_of(BOB), acme)[0] == 201
+
+    acme_without = LicenseRequest.objects.all()
+    acme_without.delete()
+    from bursar.licenses.models import Plan
+
+    Plan.objects.update(is_active=False)
+    assert ask(client_of(BOB), acme)[0] == 422
+
+
+@pytest.mark.parametrize("member", [STRAY, GUS, CAROL])
+def test_who_does_not_belong_to_the_customer_may_not_ask(
+    configured: Organisation, client_of: Client, member: Member
+) -> None:
+    status, body = ask(client_of(member), configured)
+
+    assert status == 403
+    assert body == {"detail": "Missing: requests.has_learner_or_admin_access"}
+
+
+def test_without_a_customer_nobody_may_ask(configured: Organisation, client_of: Client) -> None:
+    assert client_of(OLGA).post(REQUESTS, {"course_id": PYTHON}).status_code == 403
+    assert client_of(None).post(REQUESTS, {"course_id": PYTHON}).status_code == 401
+
+
+# Reading
+
+
+@pytest.fixture
+def asked(configured: Organisation) -> dict[str, UUID]:
+    """Bob and Dana have asked."""
+    return dict(zip(("bob", "dana"), configured.requests_of([BOB, DANA]), strict=True))
+
+
+def emails_for(client: APIClient, **params: object) -> list[str]:
+    return [row["email"] for row in client.get(REQUESTS, params).json()["results"]]
+
+
+def test_everybody_sees_what_is_theirs(asked: dict[str, UUID], client_of: Client) -> None:
+    assert sorted(emails_for(client_of(ALICE))) == [BOB.email, DANA.email]
+    assert sorted(emails_for(client_of(OLGA))) == [BOB.email, DANA.email]
+    assert emails_for(client_of(BOB)) == [BOB.email]
+    assert emails_for(client_of(CAROL)) == emails_for(client_of(STRAY)) == []
+
+
+def test_the_envelope_is_that_of_the_wire(asked: dict[str, UUID], client_of: Client) -> None:
+    page = client_of(ALICE).get(REQUESTS, {"page_size": 1}).json()
+
+    assert {key: page[key] for key in ("count", "num_pages", "current_page", "start", "previous")} == {
+        "count": 2,
+        "num_pages": 2,
+        "current_page": 1,
+        "start": 0,
+        "previous": None,
+    }
+    assert "page=2" in page["next"]
+    assert client_of(ALICE).get(REQUESTS, {"page": 9}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({"search": "BOB"}, ["bob"]),
+        ({"search": "acme,bo"}, ["bob"]),
+        ({"search": "b%b"}, []),
+        ({"state": "requested,approved"}, ["bob", "dana"]),
+        ({"state": ",approved,"}, []),
+        ({"state": ""}, ["bob", "dana"]),
+        ({"state": "nonsense"}, []),
+        ({"user__email": "Bob@acme.test"}, ["bob"]),
+        ({"course_id": CS50}, []),
+        ({"ordering": "-email"}, ["dana", "bob"]),
+        ({"ordering": "email"}, ["bob", "dana"]),
+        ({"ordering": "password"}, ["bob", "dana"]),
+        ({"enterprise_customer_uuid": str(NOWHERE)}, []),
+    ],
+)
+def test_a_list_is_filtered_and_ordered(
+    asked: dict[str, UUID], client_of: Client, params: dict[str, str], expected: list[str]
+) -> None:
+    found = [email.split("@")[0] for email in emails_for(client_of(ALICE), **params)]
+
+    assert (found if "-email" in params.get("ordering", "") else sorted(found)) == expected
+
+
+def test_a_bad_filter_says_which_one(asked: dict[str, UUID], client_of: Client) -> None:
+    response = client_of(ALICE).get(REQUESTS, {"enterprise_customer_uuid": "acme"})
+
+    assert response.status_code == 400
+    assert response.json() == {"enterprise_customer_uuid": ["Enter a valid UUID."]}
+
+
+def test_one_request_is_read_by_its_people_alone(asked: dict[str, UUID], client_of: Client) -> None:
+    path = f"{REQUESTS}{asked['bob']}/"
+
+    assert client_of(BOB).get(path).json()["email"] == BOB.email
+    assert client_of(ALICE).get(path).status_code == 200
+    for member in (DANA, CAROL, STRAY):
+        foreign, missing = client_of(member).get(path), client_of(member).get(f"{REQUESTS}{NOWHERE}/")
+        assert foreign.status_code == missing.status_code == 404
+        assert foreign.json() == missing.json()
+
+
+@pytest.mark.parametrize("count", [1, 100])
+def test_a_list_of_any_length_takes_the_same_statements(
+    configured: Organisation, client_of: Client, count: int
+) -> None:
+    configured.requests_of(configured.learners(count))
+    client = client_of(ALICE)
+
+    with counted() as statements:
+        assert len(client.get(REQUESTS).json()["results"]) == count
+
+    assert statements.count == 4  # the user, the roles; the count, the rows
+
+
+# Approving
+
+
+def approve(client: APIClient, organisation: Organisation, plan_uuid: object, *requests: object) -> object:
+    return client.post(
+        APPROVE,
+        {
+            "enterprise_customer_uuid": str(organisation.uuid),
+            "subscription_plan_uuid": str(plan_uuid),
+            "subsidy_request_uuids": [str(request) for request in requests],
+            "send_notification": True,
+        },
+    )
+
+
+def test_an_approval_answers_at_once_and_ends_in_the_background(
+    configured: Organisation, asked: dict[str, UUID], client_of: Client, drain: Drain
+) -> None:
+    plan = configured.plan(free=2)
+
+    response = approve(client_of(ALICE), configured, plan.uuid, *asked.values())
+
+    assert response.status_code == 200  # type: ignore[attr-defined]
+    rows = response.json()  # type: ignore[attr-defined]
+    assert [row["state"] for row in rows] == ["pending", "pending"]
+    assert {row["reviewer_lms_user_id"] for row in rows} == {ALICE.lms_user_id}
+    drain()
+    ended = client_of(ALICE).get(REQUESTS).json()["results"]
+    assert {row["state"] for row in ended} == {"approved"}
+    assert {row["subscription_plan_uuid"] for row in ended} == {str(plan.uuid)}
+    assert len({row["license_uuid"] for row in ended}) == 2
+
+
+def test_each_learner_gets_one_mail_that_names_the_course_and_the_next_step(
+    configured: Organisation,
+    asked: dict[str, UUID],
+    client_of: Client,
+    drain: Drain,
+    mailoutbox: list[EmailMultiAlternatives],
+) -> None:
+    plan = configured.plan(free=2)
+    approve(client_of(ALICE), configured, plan.uuid, *asked.values())
+    drain()
+
+    assert sorted(mail.to for mail in mailoutbox) == [[BOB.email], [DANA.email]]
+    (to_bob,) = (mail for mail in mailoutbox if mail.to == [BOB.email])
+    (license_,) = licenses.find_licenses([LicenseRequest.objects.get(email=BOB.email).license_uuid]).values()
+    assert to_bob.subject == "Your request for “Introduction to Programming in Python” is approved"
+    assert f"{settings.PUBLIC_URL}/acme/licenses/{license_.activation_key}/activate" in to_bob.body
+
+
+def test_without_send_notification_nobody_is_mailed(
+    configured: Organisation, asked: dict[str, UUID], client_of: Client, drain: Drain
+) -> None:
+    body = {
+        "enterprise_customer_uuid": str(configured.uuid),
+        "subscription_plan_uuid": str(configured.plan().uuid),
+        "subsidy_request_uuids": [str(asked["bob"])],
+    }
+    assert client_of(ALICE).post(APPROVE, body).status_code == 200
+
+    drain()
+
+    assert LicenseRequest.objects.get(pk=asked["bob"]).state == "approved"
+    assert not Message.objects.exists()
+
+
+def test_too_few_free_licenses_are_refused_with_their_number(
+    configured: Organisation, asked: dict[str, UUID], client_of: Client
+) -> None:
+    plan = configured.plan(free=1, title="Small")
+
+    response = approve(client_of(ALICE), configured, plan.uuid, *asked.values())
+
+    assert response.status_code == 422  # type: ignore[attr-defined]
+    assert response.json() == "2 licenses are needed, but “Small” has only 1 free."  # type: ignore[attr-defined]
+    assert set(LicenseRequest.objects.values_list("state", flat=True)) == {"requested"}
+
+
+def test_a_pending_approval_counts_against_the_plan(
+    configured: Organisation, asked: dict[str, UUID], client_of: Client
+) -> None:
+    plan = configured.plan(free=1)
+    approve(client_of(ALICE), configured, plan.uuid, asked["bob"])
+
+    assert approve(client_of(ALICE), configured, plan.uuid, asked["dana"]).status_code == 422  # type: ignore[attr-defined]
+
+
+def test_approving_again_changes_nothing(
+    configured: Organisation, asked: dict[str, UUID], client_of: Client, drain: Drain
+) -> None:
+    plan = configured.plan(free=2)
+    approve(client_of(ALICE), configured, plan.uuid, asked["bob"])
+
+    assert approve(client_of(ALICE), configured, plan.uuid, asked["bob"]).json() == []  # type: ignore[attr-defined]
+    drain()
+    assert approve(client_of(ALICE), configured, plan.uuid, asked["bob"]).json() == []  # type: ignore[attr-defined]
+    assert licenses.find_plans([plan.uuid])[plan.uuid].free_count == 1
+
+
+def test_another_customers_plan_is_like_none(
+    configured: Organisation, globex: Organisation, asked: dict[str, UUID], client_of: Client
+) -> None:
+    foreign = approve(client_of(ALICE), configured, globex.plan().uuid, asked["bob"])
+    missing = approve(client_of(ALICE), configured, NOWHERE, asked["bob"])
+
+    assert foreign.status_code == missing.status_code == 422  # type: ignore[attr-defined]
+    assert foreign.json() == missing.json()  # type: ignore[attr-defined]
+
+
+def test_another_customers_requests_are_passed_over(
+    configured: Organisation, globex: Organisation, client_of: Client
+) -> None:
+    globex.takes_requests()
+    (foreign,) = globex.requests_of([GUS], CS50)
+
+    response = approve(client_of(ALICE), configured, configured.plan().uuid, foreign)
+
+    assert response.json() == []  # type: ignore[attr-defined]
+    assert LicenseRequest.objects.get(pk=foreign).state == "requested"
+
+
+@pytest.mark.parametrize("path", [APPROVE, DECLINE])
+@pytest.mark.parametrize("member", [BOB, CAROL, STRAY])
+def test_only_an_administrator_of_the_customer_answers(
+    configured: Organisation, asked: dict[str, UUID], client_of: Client, path: str, member: Member
+) -> None:
+    body = {
+        "enterprise_customer_uuid": str(configured.uuid),
+        "subscription_plan_uuid": str(configured.plan().uuid),
+        "subsidy_request_uuids": [str(asked["bob"])],
+    }
+
+    response = client_of(member).post(path, body)
+
+    assert response.status_code == 403
+    assert response.json() == {"detail": "Missing: requests.has_admin_access"}
+    assert LicenseRequest.objects.get(pk=asked["bob"]).state == "requested"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"subsidy_request_uuids": []},
+        {"subsidy_request_uuids": ["nonsense"]},
+        {"subsidy_request_uuids": [17]},
+        {"subsidy_request_uuids": "all"},
+        {"subsidy_request_uuids": [str(NOWHERE)] * 1001},
+        {"subscription_plan_uuid": None},
+        {"subscription_plan_uuid": "nonsense"},
+        {"send_notification": "perhaps"},
+    ],
+)
+def test_a_bad_approval_is_a_400_that_names_the_field(
+    configured: Organisation, client_of: Client, change: dict[str, object]
+) -> None:
+    body = {
+        "enterprise_customer_uuid": str(configured.uuid),
+        "subscription_plan_uuid": str(NOWHERE),
+        "subsidy_request_uuids": [str(NOWHERE)],
+        **change,
+    }
+
+    response = client_of(ALICE).post(APPROVE, body)
+
+    assert response.status_code == 400
+    assert response.json().startswith(next(iter(change)))
+
+
+def test_an_approval_takes_the_same_statements_for_one_and_for_two_hundred(
+    configured: Organisation, client_of: Client
+) -> None:
+    learners = configured.learners(201)
+
+    one, two_hundred = (
+        _statements_of_an_approval(configured, client_of(ALICE), of) for of in (learners[:1], learners[1:])
+    )
+
+    assert one == two_hundred
+    assert one[0] <= 12 + 2  # the user and the roles are authentication
+
+
+def _statements_of_an_approval(
+    organisation: Organisation, client: APIClient, learners: list[Member]
+) -> tuple[int, int]:
+    """Statements in the request, and in the background until the message rows exist."""
+    plan = organisation.plan(free=len(learners))
+    requests = organisation.requests_of(learners)
+    outbox.relay()  # what the preparations left to do is not counted
+    with counted() as in_the_request:
+        approve(client, organisation, plan.uuid, *requests)
+    with counted() as in_the_background:
+        outbox.relay()
+    assert Message.objects.filter(email__in=[each.email for each in learners]).count() == len(learners)
+    return in_the_request.count, in_the_background.count
+
+
+# Declining, withdrawing
+
+
+def decline(client: APIClient, organisation: Organisation, *requests: object, **more: object) -> object:
+    return client.post(
+        DECLINE,
+        {
+            "enterprise_customer_uuid": str(organisation.uuid),
+            "subsidy_request_uuids": [str(request) for request in requests],
+            **more,
+        },
+    )
+
+
+def test_a_declined_learner_reads_the_reason_and_may_ask_again(
+    configured: Organisation,
+    asked: dict[str, UUID],
+    client_of: Client,
+    drain: Drain,
+    mailoutbox: list[EmailMultiAlternatives],
+) -> None:
+    response = decline(
+        client_of(ALICE), configured, asked["bob"], send_notification=True, decline_reason="Next year."
+    )
+    drain()
+
+    (row,) = response.json()  # type: ignore[attr-defined]
+    assert (row["state"], row["decline_reason"]) == ("declined", "Next year.")
+    (mail,) = mailoutbox
+    assert mail.to == [BOB.email]
+    assert "Next year." in mail.body
+    assert ask(client_of(BOB), configured)[0] == 201
+
+
+def test_a_declined_request_cannot_be_approved(
+    configured: Organisation, asked: dict[str, UUID], client_of: Client
+) -> None:
+    decline(client_of(ALICE), configured, asked["bob"])
+
+    response = approve(client_of(ALICE), configured, configured.plan().uuid, *asked.values())
+
+    assert response.status_code == 422  # type: ignore[attr-defined]
+    assert LicenseRequest.objects.get(pk=asked["dana"]).state == "requested"
+
+
+def test_declining_twice_changes_nothing(
+    configured: Organisation, asked: dict[str, UUID], client_of: Client
+) -> None:
+    decline(client_of(ALICE), configured, asked["bob"])
+
+    assert decline(client_of(ALICE), configured, asked["bob"]).json() == []  # type: ignore[attr-defined]
+
+
+def test_unlinking_on_decline_says_that_it_is_not_available(
+    configured: Organisation, asked: dict[str, UUID], client_of: Client
+) -> None:
+    response = decline(client_of(ALICE), configured, asked["bob"], unlink_users_from_enterprise=True)
+
+    assert response.status_code == 422  # type: ignore[attr-defined]
+    assert "not available" in response.json()  # type: ignore[attr-defined]
+    assert LicenseRequest.objects.get(pk=asked["bob"]).state == "requested"
+
+
+def test_a_learner_withdraws_an_own_request(
+    configured: Organisation, asked: dict[str, UUID], client_of: Client
+) -> None:
+    path = f"{REQUESTS}{asked['bob']}/"
+
+    assert client_of(ERIN).delete(path).status_code == 404
+    assert client_of(ALICE).delete(path).status_code == 404
+    assert client_of(BOB).delete(path).status_code == 204
+    assert client_of(BOB).get(path).status_code == 404
+    assert ask(client_of(BOB), configured)[0] == 201
+
+
+# The story
+
+
+def test_the_whole_story_can_be_read_back(
+    configured: Organisation, asked: dict[str, UUID], client_of: Client, drain: Drain
+) -> None:
+    approve(client_of(ALICE), configured, configured.plan().uuid, asked["bob"])
+    drain()
+    license_uuid = LicenseRequest.objects.get(pk=asked["bob"]).license_uuid
+    key = licenses.find_licenses([license_uuid])[license_uuid].activation_key
+    client_of(BOB).post(f"/api/v1/license-activation/?activation_key={key}")
+
+    story = client_of(ALICE).get(f"{REQUESTS}{asked['bob']}/history/").json()["results"]
+
+    told = [(line["subject"], line["event"], line["by_username"]) for line in story]
+    assert told == [
+        ("request", "requested", None),
+        ("request", "approved", "alice"),
+        ("license", "assigned", "alice"),
+        ("request", "fulfilled", None),
+        ("message", "written", None),
+        ("message", "sent", None),
+        ("license", "activated", "bob"),
+    ]
+    assert client_of(CAROL).get(f"{REQUESTS}{asked['bob']}/history/").status_code == 404
+
+
+# Configuration
+
+
+def test_a_configuration_is_read_by_people_of_the_customer(
+    configured: Organisation, client_of: Client
+) -> None:
+    path = f"/api/v1/customer-configurations/{configured.uuid}/"
+    expected = {
+        "enterprise_customer_uuid": str(configured.uuid),
+        "subsidy_requests_enabled": True,
+        "subsidy_type": "license",
+        "changed_by_lms_user_id": None,
+    }
+
+    for member in (ALICE, BOB, OLGA):
+        assert client_of(member).get(path).json() == expected
+    foreign = client_of(CAROL).get(path)
+    missing = client_of(CAROL).get(f"/api/v1/customer-configurations/{NOWHERE}/")
+    assert foreign.status_code == missing.status_code == 404
+    assert foreign.json() == missing.json()
+    assert client_of(ALICE).get("/api/v1/customer-configurations/").json()["results"] == [expected]
+    assert client_of(CAROL).get("/api/v1/customer-configurations/").json()["results"] == []
