@@ -1,0 +1,24 @@
+"""Puts the pieces together when a process starts."""
+
+from functools import partial
+
+from django.apps import AppConfig
+from django.conf import settings
+
+
+class ConfigConfig(AppConfig):
+    name = "bursar.config"
+    label = "config"
+
+    def ready(self) -> None:
+        from bursar.config.reactions import REACTIONS  # the apps' models must be loaded first
+        from bursar.notifications import api as notifications
+        from bursar.outbox import api as outbox
+
+        outbox.register(REACTIONS)
+        if not settings.IS_EMBEDDED:
+            from bursar.config.nudges import nudge
+            from bursar.config.schedule import DELIVER, RELAY
+
+            outbox.on_new_deliveries(partial(nudge, RELAY.task))
+            notifications.on_new_messages(partial(nudge, DELIVER.task))

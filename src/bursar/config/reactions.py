@@ -1,0 +1,29 @@
+"""When this happens, that follows: the one table of reactions."""
+
+from bursar.customers import handlers as customers
+from bursar.events.identity import ADDRESS_CONFIRMATIONS_REQUESTED, ADDRESSES_CONFIRMED
+from bursar.events.licenses import ASSIGNMENTS_REFUSED, LICENSES_ASSIGNED
+from bursar.events.outbox import DELIVERIES_DIED
+from bursar.events.subsidy_requests import LICENSE_REQUESTS_APPROVED
+from bursar.licenses import handlers as licenses
+from bursar.notifications import handlers as notifications
+from bursar.outbox.data import Reaction
+from bursar.subsidy_requests import handlers as subsidy_requests
+
+REACTIONS: tuple[Reaction, ...] = (
+    # Someone signed up: the link that proves the address.
+    Reaction(
+        ADDRESS_CONFIRMATIONS_REQUESTED,
+        "notifications.send_confirmation_mails",
+        notifications.send_confirmation_mails,
+    ),
+    # An address is confirmed: what waited for it is done.
+    Reaction(ADDRESSES_CONFIRMED, customers.ENROLL_CONFIRMED_PEOPLE, customers.enroll_confirmed_people),
+    # An approved request is given its licence, and then closed.
+    Reaction(LICENSE_REQUESTS_APPROVED, "licenses.fulfil_approvals", licenses.fulfil_approvals),
+    Reaction(LICENSES_ASSIGNED, "subsidy_requests.close_fulfilled", subsidy_requests.close_fulfilled),
+    Reaction(ASSIGNMENTS_REFUSED, "subsidy_requests.close_refused", subsidy_requests.close_refused),
+    # Nobody waits for ever: what failed at every try ends the waiting, too.
+    Reaction(DELIVERIES_DIED, "subsidy_requests.close_dead", subsidy_requests.close_dead),
+    Reaction(DELIVERIES_DIED, "customers.give_up_waiting", customers.give_up_waiting),
+)

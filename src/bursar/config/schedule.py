@@ -1,0 +1,28 @@
+"""What runs by the clock: the one table for Celery beat and for the background process of ``bursar up``.
+
+Each line wakes a task up; the rows in the database say what there is to do, so a missed or doubled
+beat does no harm.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True)
+class Beat:
+    """``task`` is the dotted path of a Celery task. ``embedded_every`` is its pace without a broker."""
+
+    task: str
+    every: timedelta
+    embedded_every: timedelta
+
+
+# At scale a commit nudges these two at once and the beat only sweeps up; embedded, the beat is all there is.
+RELAY = Beat("bursar.outbox.tasks.relay", timedelta(seconds=5), timedelta(milliseconds=200))
+DELIVER = Beat("bursar.notifications.tasks.deliver", timedelta(seconds=10), timedelta(milliseconds=500))
+
+SCHEDULE: tuple[Beat, ...] = (
+    RELAY,
+    DELIVER,
+    Beat("bursar.outbox.tasks.purge", every=timedelta(hours=6), embedded_every=timedelta(hours=6)),
+)

@@ -1,0 +1,55 @@
+"""The environment variables of Bursar: the table that README.md prints and ``bursar doctor`` checks."""
+
+from collections.abc import Mapping
+
+VARIABLES: Mapping[str, str] = {
+    "BURSAR_HOME": "data folder: database, keys, mail (./var)",
+    "BURSAR_PUBLIC_URL": "where people reach it: links in mails (http://127.0.0.1:PORT)",
+    "BURSAR_SECRET_KEY": "signs sessions and links (made at first start)",
+    "BURSAR_ALLOWED_HOSTS": "host names that are answered, with commas (this host)",
+    "BURSAR_CORS_ORIGINS": "origins of front ends that may call, with commas (none)",
+    "DATABASE_URL": "sqlite://, postgres:// or mysql:// (SQLite in BURSAR_HOME)",
+    "BURSAR_BROKER_URL": "Celery's broker: redis:// or amqp:// (none: one background process does the work)",
+    "BURSAR_CACHE_URL": "cache (in process)",
+    "BURSAR_EVENT_BUS": "local, redis://... or kafka://... (local)",
+    "BURSAR_AUTH": "embedded or openedx (embedded)",
+    "BURSAR_JWT_ISSUERS": "with BURSAR_AUTH=openedx: issuer, audience and JWKS of each (none)",
+    "BURSAR_SERVE": "which contexts' URLs and work this process has (all)",
+    "BURSAR_OAUTH_CLIENT_ID": "for BURSAR_REMOTE_... (none)",
+    "BURSAR_OAUTH_CLIENT_SECRET": "for BURSAR_REMOTE_... (none)",
+    "BURSAR_OAUTH_TOKEN_URL": "for BURSAR_REMOTE_... (none)",
+    "BURSAR_JWT_PRIVATE_KEY": "signs JWTs: an RSA key as PEM (made at first start)",
+    "BURSAR_FROM_EMAIL": "sender of mails (Bursar <bursar@localhost>)",
+    "EMAIL_URL": "smtp://... and the like (files in BURSAR_HOME/mail, one .eml each)",
+    "PORT": "port of the web (8000)",
+}
+
+REMOTE = "BURSAR_REMOTE_"
+"""Followed by a context's name: the URL of a service to use instead of our own tables."""
+
+_OF_TESTS = ("BURSAR_TEST_", "BURSAR_REQUIRE_SERVICES")
+_AS_IF_UNSET: Mapping[str, tuple[str, ...]] = {
+    "BURSAR_EVENT_BUS": ("", "local"),
+    "BURSAR_AUTH": ("", "embedded"),
+    "BURSAR_SERVE": ("", "all"),
+}
+
+
+def find_unavailable(environment: Mapping[str, str]) -> str | None:
+    """A sentence about the first variable that asks for something this version cannot do yet, or None."""
+    for name, as_if_unset in _AS_IF_UNSET.items():
+        if (value := environment.get(name, "")) not in as_if_unset:
+            return f"{name}={value} is not available yet: leave it out, or set it to {as_if_unset[-1]}."
+    for name in sorted(environment):
+        if name.startswith(REMOTE) and environment[name]:
+            return f"{name} is not available yet: leave it out, and Bursar uses its own tables."
+    return None
+
+
+def find_unknown(environment: Mapping[str, str]) -> list[str]:
+    """Names that look like ours and mean nothing: most often a slip of the finger."""
+    return sorted(
+        name
+        for name in environment
+        if name.startswith("BURSAR_") and name not in VARIABLES and not name.startswith((REMOTE, *_OF_TESTS))
+    )
