@@ -1,0 +1,340 @@
+"""Every way to call a route, and who may: a route that is not in ``CALLS`` fails ``test_tenants.py``.
+
+To classify a new route add one ``Call`` per method: how to call it with the ids of a given customer
+(``its``), and what people of that customer, outsiders and operators get.
+"""
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpResponse
+from rest_framework.test import APIClient
+
+from tests import cast
+from tests.architecture.world import (
+    ADMIN,
+    ANONYMOUS,
+    EVERYBODY,
+    LEARNER,
+    OPERATOR_,
+    OWNER,
+    SIGNED_IN,
+    STAFF,
+    Ids,
+)
+
+PLACEHOLDERS: dict[str, Callable[[Ids], object]] = {
+    "customer_uuid": lambda its: its.customer,
+    "plan_uuid": lambda its: its.plan,
+    "request_uuid": lambda its: its.request,
+    "username": lambda its: its.username,
+    "customer_slug": lambda its: its.slug,
+    "activation_key": lambda its: its.activation_key,
+    "token": lambda its: "no-such-token",
+}
+"""What stands in a path for ``<name>``."""
+
+Fields = Callable[[Ids], dict[str, Any]]
+
+
+def _none(its: Ids) -> dict[str, Any]:
+    return {}
+
+
+def _nothing(its: Ids) -> Collection[object]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Call:
+    """One way to call a route.
+
+    ``may`` has the status for each relation to the customer whose ids are sent; everybody else is refused,
+    with the same answer for foreign and for missing ids. ``missing`` is what operators and staff, who may do
+    it for every customer, get for ids that nobody has.
+    """
+
+    method: str
+    path: str
+    may: Mapping[str, int]
+    refused: int = 403
+    missing: int = 404
+    anonymous: int = 401
+    query: Fields = _none
+    body: Fields = _none
+    shows: Callable[[Ids], Collection[object]] = _nothing
+    """What the answer to an administrator has in it, so that an empty list does not pass for a right one."""
+    open: Collection[str] = ()
+    """Ids that are no customer's secret: whether they exist may be told, and they may be written down."""
+    is_page: bool = False
+    """A page for browsers: signed in by session, with the body of a form."""
+    about: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}{f' ({self.about})' if self.about else ''}"
+
+    @property
+    def route(self) -> tuple[str, str]:
+        return self.method, self.path
+
+    def status_for(self, relation: str, *, is_missing: bool = False) -> int:
+        """What somebody of this relation to the customer gets."""
+        if relation not in self.may:
+            return self.anonymous if relation == ANONYMOUS else self.refused
+        return self.missing if is_missing and relation in (OPERATOR_, STAFF) else self.may[relation]
+
+    def names(self) -> set[str]:
+        """Which ids the call sends, by the names of ``Ids``."""
+        reader = _Reader()
+        self.path_for(reader)
+        self.query(reader)
+        self.body(reader)
+        return reader.read
+
+    def path_for(self, its: Ids) -> str:
+        path = self.path
+        for name, value in PLACEHOLDERS.items():
+            path = path.replace(f"<{name}>", str(value(its)) if f"<{name}>" in path else "")
+        return path
+
+    def send(self, client: APIClient, its: Ids, **changes: Any) -> HttpResponse:
+        """Makes the call; ``query``, ``body`` and ``headers`` replace what is sent."""
+        return send(
+            client,
+            self.method,
+            self.path_for(its),
+            query=changes.get("query", self.query(its)),
+            body=changes.get("body", self.body(its)),
+            is_form=self.is_page,
+            headers=changes.get("headers"),
+        )
+
+
+class _Reader(Ids):
+    """Ids that remember which of them are read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        object.__setattr__(self, "read", set())
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in Ids.__dataclass_fields__:
+            object.__getattribute__(self, "read").add(name)
+        return object.__getattribute__(self, name)
+
+
+def send(
+    client: APIClient,
+    method: str,
+    path: str,
+    *,
+    query: Mapping[str, Any] | str = "",
+    body: Mapping[str, Any] | bytes = b"",
+    content_type: str = "application/json",
+    is_form: bool = False,
+    headers: Mapping[str, str] | None = None,
+) -> HttpResponse:
+    """Any request, sent as it is; the client keeps no cookie of the answer."""
+    kept = client.cookies.copy()
+    try:
+        options: dict[str, Any] = (
+            {"query_params": query} if not isinstance(query, str) else {"QUERY_STRING": query}
+        )
+        if headers:
+            options["headers"] = dict(headers)
+        if is_form and method == "POST":
+            return client.post(path, body or {}, format="multipart", **options)
+        if not isinstance(body, bytes):
+            body = json.dumps(body, default=str).encode() if body or method == "POST" else b""
+        return client.generic(method, path, body, content_type=content_type, **options)
+    finally:
+        client.cookies = kept
+
+
+def text_of(answer: HttpResponse) -> str:
+    """The body, whatever it is."""
+    content = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    return content.decode("utf-8", "replace")
+
+
+def _all(status: int, *relations: str) -> dict[str, int]:
+    return dict.fromkeys(relations, status)
+
+
+_REQUESTS = "/api/v1/license-requests/"
+_CONFIGURATIONS = "/api/v1/customer-configurations/"
+_ACTIVATION_PAGE = "/<customer_slug>/licenses/<activation_key>/activate"
+_SEES_A_REQUEST = _all(200, OWNER, ADMIN, OPERATOR_, STAFF)
+_RULES = _all(200, ADMIN, OPERATOR_)
+
+_NEW_ACCOUNT = {
+    "email": "new@nowhere.test",
+    "username": "newcomer",
+    "name": "New Comer",
+    "password": "correct horse battery",
+    "terms_of_service": "true",
+}
+
+
+def _answer(its: Ids) -> dict[str, Any]:
+    return {"enterprise_customer_uuid": its.customer, "subsidy_request_uuids": [its.request]}
+
+
+def _of_customer(its: Ids) -> dict[str, Any]:
+    return {"enterprise_customer_uuid": its.customer}
+
+
+CALLS = [
+    # config
+    Call("GET", "/api/schema/", _all(200, *EVERYBODY)),
+    Call("GET", "/api/docs/", _all(200, *EVERYBODY)),
+    # subsidy_requests
+    Call(
+        "GET",
+        _REQUESTS,
+        _all(200, *SIGNED_IN),
+        missing=200,
+        query=_of_customer,
+        shows=lambda its: [its.request, its.email],
+        about="one customer's",
+    ),
+    Call("GET", _REQUESTS, _all(200, *SIGNED_IN), missing=200, shows=lambda its: [its.request], about="all"),
+    Call(
+        "GET",
+        _REQUESTS,
+        _all(200, *SIGNED_IN),
+        missing=200,
+        query=lambda its: {"uuid": its.request, "user__email": its.email},
+        shows=lambda its: [its.request],
+        about="by uuid and address",
+    ),
+    Call(
+        "POST",
+        _REQUESTS,
+        {LEARNER: 201, OWNER: 422, ADMIN: 201, OPERATOR_: 422},
+        missing=422,
+        body=lambda its: {"enterprise_customer_uuid": its.customer, "course_id": cast.CS50},
+    ),
+    Call(
+        "GET",
+        _REQUESTS + "<request_uuid>/",
+        _SEES_A_REQUEST,
+        refused=404,
+        shows=lambda its: [its.request, its.email],
+    ),
+    Call("DELETE", _REQUESTS + "<request_uuid>/", {OWNER: 204}, refused=404),
+    Call("GET", _REQUESTS + "<request_uuid>/history/", _SEES_A_REQUEST, refused=404),
+    Call(
+        "POST",
+        _REQUESTS + "approve/",
+        _RULES,
+        missing=200,
+        body=lambda its: {**_answer(its), "subscription_plan_uuid": its.plan, "send_notification": True},
+        shows=lambda its: [its.request, its.plan],
+    ),
+    Call(
+        "POST",
+        _REQUESTS + "decline/",
+        _RULES,
+        missing=422,
+        body=lambda its: {**_answer(its), "decline_reason": "Not now.", "send_notification": True},
+        shows=lambda its: [its.request],
+    ),
+    Call(
+        "GET",
+        _CONFIGURATIONS,
+        _all(200, *SIGNED_IN),
+        missing=200,
+        shows=lambda its: [its.customer],
+        about="all",
+    ),
+    Call(
+        "GET",
+        _CONFIGURATIONS,
+        _all(200, *SIGNED_IN),
+        missing=200,
+        query=_of_customer,
+        shows=lambda its: [its.customer],
+        about="one customer's",
+    ),
+    Call(
+        "GET",
+        _CONFIGURATIONS + "<customer_uuid>/",
+        _all(200, LEARNER, OWNER, ADMIN, OPERATOR_, STAFF),
+        refused=404,
+        shows=lambda its: [its.customer],
+    ),
+    # licenses
+    Call(
+        "GET",
+        "/api/v1/learner-licenses/",
+        _all(200, LEARNER, OWNER, ADMIN, OPERATOR_),
+        missing=200,
+        query=_of_customer,
+        shows=lambda its: [its.customer],
+    ),
+    Call(
+        "POST",
+        "/api/v1/license-activation/",
+        {OWNER: 200},
+        refused=404,
+        query=lambda its: {"activation_key": its.activation_key},
+    ),
+    Call(
+        "GET", "/api/v1/subscriptions/<plan_uuid>/licenses/overview/", _RULES, shows=lambda its: ["assigned"]
+    ),
+    # customers
+    Call(
+        "POST",
+        "/enterprise/api/v1/enterprise-customer/<customer_uuid>/enroll_learners_in_courses/",
+        _all(201, ADMIN, OPERATOR_),
+        body=lambda its: {
+            "licenses_info": [
+                {"email": its.email, "course_run_key": cast.CS50_RUN, "license_uuid": its.license}
+            ],
+            "notify": True,
+        },
+        shows=lambda its: [its.email],
+        open=(
+            "email",
+            "license",
+        ),  # whom a customer invites is its own affair; the licence is only noted down
+    ),
+    # identity
+    Call(
+        "POST",
+        "/api/user/v2/account/registration/",
+        _all(200, *EVERYBODY),
+        missing=200,
+        body=lambda its: _NEW_ACCOUNT,
+    ),
+    Call(
+        "GET",
+        "/api/user/v1/accounts/<username>/",
+        _all(200, *SIGNED_IN),
+        open=("username",),  # the LMS tells everybody who is signed in that there is such an account
+    ),
+    Call("GET", "/csrf/api/v1/token", _all(200, *EVERYBODY), missing=200),
+    # portal
+    Call("GET", "/", _all(200, *EVERYBODY), is_page=True),
+    Call("GET", "/login", {ANONYMOUS: 200, **_all(302, *SIGNED_IN)}, is_page=True),
+    Call(
+        "POST",
+        "/login",
+        _all(400, *EVERYBODY),
+        body=lambda its: {"login": "nobody", "password": "wrong"},
+        is_page=True,
+    ),
+    Call("GET", "/logout", _all(200, *EVERYBODY), is_page=True),
+    Call("POST", "/logout", _all(302, *EVERYBODY), is_page=True),
+    Call("GET", "/register", {ANONYMOUS: 200, **_all(302, *SIGNED_IN)}, is_page=True),
+    Call("POST", "/register", _all(302, *EVERYBODY), body=lambda its: _NEW_ACCOUNT, is_page=True),
+    Call("GET", "/confirm-email/", _all(302, *EVERYBODY), is_page=True),
+    Call("POST", "/confirm-email/", _all(302, *EVERYBODY), is_page=True),
+    Call("GET", "/confirm-email/<token>/", _all(400, *EVERYBODY), is_page=True),
+    Call("POST", "/confirm-email/<token>/", _all(400, *EVERYBODY), is_page=True),
+    Call("GET", _ACTIVATION_PAGE, {OWNER: 200}, refused=404, anonymous=302, is_page=True),
+    Call("POST", _ACTIVATION_PAGE, {OWNER: 200}, refused=404, anonymous=302, is_page=True),
+]

@@ -1,0 +1,190 @@
+"""Two customers with one of everything, the people around them, and ids that nobody has."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from rest_framework.test import APIClient
+
+from bursar.customers import api as customers
+from bursar.identity import api as identity
+from bursar.identity.data import ANY_CUSTOMER, OPERATOR, Grant, PersonToSave
+from bursar.licenses import api as licenses
+from bursar.subsidy_requests import models as requests
+from tests import cast
+from tests.cast import Member, Organisation
+
+ANONYMOUS = "nobody"
+OUTSIDER = "somebody without a role at this customer"
+LEARNER = "a learner of this customer"
+OWNER = "the learner whose row it is"
+ADMIN = "an administrator of this customer"
+OPERATOR_ = "an operator"
+STAFF = "staff without a role"
+
+SIGNED_IN = (OUTSIDER, LEARNER, OWNER, ADMIN, OPERATOR_, STAFF)
+EVERYBODY = (ANONYMOUS, *SIGNED_IN)
+
+SAM = Member("sam", "sam@bursar.test", 2)
+OPAL = Member("opal", "opal@bursar.test", 3)
+HAL = Member("hal", "hal@globex.test", 22)
+IVY = Member("ivy", "ivy@globex.test", 23)
+
+PEOPLE: dict[str, Member | None] = {
+    "nobody": None,
+    "stray": cast.STRAY,
+    "erin (learner of Acme)": cast.ERIN,
+    "bob (owner at Acme)": cast.BOB,
+    "alice (admin of Acme)": cast.ALICE,
+    "hal (learner of Globex)": HAL,
+    "gus (owner at Globex)": cast.GUS,
+    "carol (admin of Globex)": cast.CAROL,
+    "olga (operator and staff)": cast.OLGA,
+    "opal (operator)": OPAL,
+    "sam (staff)": SAM,
+}
+
+
+@dataclass(frozen=True)
+class Ids:
+    """What a call may name of one customer: everything here is of its owner, where it is of a person."""
+
+    customer: uuid.UUID = field(default_factory=uuid.uuid4)
+    slug: str = "nowhere"
+    plan: uuid.UUID = field(default_factory=uuid.uuid4)
+    request: uuid.UUID = field(default_factory=uuid.uuid4)
+    license: uuid.UUID = field(default_factory=uuid.uuid4)
+    activation_key: uuid.UUID = field(default_factory=uuid.uuid4)
+    email: str = "nobody@nowhere.test"
+    username: str = "nobody"
+
+    def as_texts(self) -> dict[str, str]:
+        return {each.name: str(getattr(self, each.name)) for each in fields(self)}
+
+
+@dataclass(frozen=True)
+class Side:
+    """One customer, and what only its own people may read of it."""
+
+    ids: Ids
+    relations: dict[Member, str]
+    secrets: frozenset[str]
+    private: dict[Member, frozenset[str]]
+    """What of a learner is neither for outsiders nor for other learners."""
+
+    def relation_of(self, person: Member | None) -> str:
+        return self.relations.get(person, OUTSIDER) if person else ANONYMOUS
+
+    def hidden_from(self, person: Member | None) -> frozenset[str]:
+        """What no answer to this person may have in it."""
+        relation = self.relation_of(person)
+        if relation in (ANONYMOUS, OUTSIDER):
+            return self.secrets
+        if relation in (LEARNER, OWNER):
+            return frozenset().union(*(hidden for owner, hidden in self.private.items() if owner != person))
+        return frozenset()
+
+
+@dataclass(frozen=True)
+class World:
+    """Acme and Globex, which mirror each other, and the clients of all people."""
+
+    acme: Side
+    globex: Side
+    client_of: Callable[[Member | None, bool], APIClient]
+
+    missing = Ids()
+
+
+def make_world() -> World:
+    """Two customers: each has a plan, an open request and an assigned licence of two of its learners."""
+    cast.make_cast()
+    identity.save_people(
+        [
+            PersonToSave(SAM.email, SAM.username, "Sam", lms_user_id=SAM.lms_user_id, is_staff=True),
+            PersonToSave(
+                OPAL.email,
+                OPAL.username,
+                "Opal",
+                lms_user_id=OPAL.lms_user_id,
+                roles=(Grant(OPERATOR, ANY_CUSTOMER),),
+            ),
+            PersonToSave(HAL.email, HAL.username, "Hal", lms_user_id=HAL.lms_user_id),
+            PersonToSave(IVY.email, IVY.username, "Ivy", lms_user_id=IVY.lms_user_id),
+        ]
+    )
+    customers.link_learners(customer_uuid=cast.GLOBEX, emails=[HAL.email, IVY.email], by=None)
+    return World(
+        acme=_make_side(
+            Organisation(cast.ACME, "acme"),
+            admin=cast.ALICE,
+            owner=cast.BOB,
+            colleague=cast.DANA,
+            learner=cast.ERIN,
+        ),
+        globex=_make_side(
+            Organisation(cast.GLOBEX, "globex"), admin=cast.CAROL, owner=cast.GUS, colleague=IVY, learner=HAL
+        ),
+        client_of=_clients(),
+    )
+
+
+def _make_side(
+    organisation: Organisation, *, admin: Member, owner: Member, colleague: Member, learner: Member
+) -> Side:
+    organisation.takes_requests()
+    plan = organisation.plan(title=f"The plan of {organisation.slug}")
+    requested = organisation.requests_of([owner, colleague], cast.CS50)
+    assigned = licenses.assign(plan_uuid=plan.uuid, addresses=[owner.email, colleague.email], by=None)
+    private = {
+        person: frozenset(
+            {person.email, str(request), str(license_.license_uuid), str(license_.activation_key)}
+        )
+        for person, request, license_ in zip((owner, colleague), requested, assigned, strict=True)
+    }
+    configuration = requests.Configuration.objects.get(pk=organisation.uuid)
+    return Side(
+        ids=Ids(
+            customer=organisation.uuid,
+            slug=organisation.slug,
+            plan=plan.uuid,
+            request=requested[0],
+            license=assigned[0].license_uuid,
+            activation_key=assigned[0].activation_key,
+            email=owner.email,
+            username=owner.username,
+        ),
+        relations={
+            admin: ADMIN,
+            owner: OWNER,
+            colleague: LEARNER,
+            learner: LEARNER,
+            cast.OLGA: OPERATOR_,
+            OPAL: OPERATOR_,
+            SAM: STAFF,
+        },
+        secrets=frozenset(
+            {str(organisation.uuid), str(plan.uuid), plan.title, admin.email, str(configuration.pk)}
+        ).union(*private.values()),
+        private=private,
+    )
+
+
+def _clients() -> Callable[[Member | None, bool], APIClient]:
+    """Clients by person; with the second argument signed in by session, as in a browser."""
+    known: dict[tuple[Any, bool], APIClient] = {}
+
+    def client_of(person: Member | None, by_session: bool = False) -> APIClient:
+        if (person, by_session) not in known:
+            client = APIClient(raise_request_exception=False)
+            if person is not None and by_session:
+                client.force_login(get_user_model().objects.get(lms_user_id=person.lms_user_id))
+            elif person is not None:
+                token = identity.issue_token(lms_user_id=person.lms_user_id)
+                client.credentials(HTTP_AUTHORIZATION=f"JWT {token}")
+            known[person, by_session] = client
+        return known[person, by_session]
+
+    return client_of

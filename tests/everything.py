@@ -1,0 +1,45 @@
+"""``make test``: every test on every database that is found, then the coverage of all runs together.
+
+``python -m tests.everything`` exits 1 if a run failed or if less is covered than pyproject.toml demands.
+"""
+
+import os
+import subprocess
+import sys
+import time
+
+from tests import servers
+
+
+def main() -> int:
+    """Runs everything, says what was left out, and returns the exit code."""
+    subprocess.run([sys.executable, "-m", "coverage", "erase"], check=True)
+    failed = []
+    for database in ("sqlite", *servers.DATABASES):
+        _say(f"tests on {database}")
+        started = time.monotonic()
+        code = _pytest("-n", os.environ.get("BURSAR_TEST_PROCESSES", "2"), f"--database={database}")
+        _say(f"{database}: {'passed' if code == 0 else 'FAILED'} after {time.monotonic() - started:.0f} s")
+        if code != 0:
+            failed.append(database)
+    _say("coverage of all runs together")
+    subprocess.run([sys.executable, "-m", "coverage", "combine", "--quiet"], check=False)
+    if subprocess.run([sys.executable, "-m", "coverage", "report"], check=False).returncode != 0:
+        failed.append("coverage")
+    _say("servers")
+    servers.main()
+    _say(f"FAILED: {', '.join(failed)}" if failed else "all passed")
+    return 1 if failed else 0
+
+
+def _pytest(*arguments: str) -> int:
+    command = [sys.executable, "-m", "coverage", "run", "-m", "pytest", "-q", *arguments]
+    return subprocess.run(command, check=False).returncode
+
+
+def _say(text: str) -> None:
+    print(f"\n== {text}", flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main())
