@@ -47,7 +47,7 @@ class LicenseActivated:
 
 
 LICENSES_ASSIGNED = EventType("license.assigned", LicenseAssigned, keyed_by="plan")
-"""Sent by licenses; subsidy_requests closes the requests they answer, customers links the people."""
+"""Sent by licenses; subsidy_requests closes the requests they answer."""
 
 ASSIGNMENTS_REFUSED = EventType("license.assignment_refused", AssignmentRefused, keyed_by="plan")
 """Sent by licenses; subsidy_requests turns the pending requests into errors."""

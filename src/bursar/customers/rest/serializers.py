@@ -26,7 +26,7 @@ _TWO_SUBSIDIES = (
 Errors = dict[str, list[str]]
 
 
-class PairSerializer(serializers.Serializer[Any]):
+class BulkPairSerializer(serializers.Serializer[Any]):
     """A person, a run, and what pays for it. Only in the schema."""
 
     user_id = serializers.IntegerField(required=False)
@@ -39,7 +39,7 @@ class PairSerializer(serializers.Serializer[Any]):
     activation_link = serializers.CharField(required=False)
 
 
-class OptionsSerializer(serializers.Serializer[Any]):
+class BulkOptionsSerializer(serializers.Serializer[Any]):
     """What a request says beside its pairs."""
 
     notify = serializers.BooleanField(default=False)
@@ -52,14 +52,14 @@ class OptionsSerializer(serializers.Serializer[Any]):
     )
 
 
-class BulkEnrollmentSerializer(OptionsSerializer):
+class BulkEnrollmentSerializer(BulkOptionsSerializer):
     """The request, for the schema: exactly one of the two lists, with 1 to 10,000 pairs."""
 
-    enrollments_info = PairSerializer(many=True, required=False)
-    licenses_info = PairSerializer(many=True, required=False)
+    enrollments_info = BulkPairSerializer(many=True, required=False)
+    licenses_info = BulkPairSerializer(many=True, required=False)
 
 
-class SuccessSerializer(serializers.Serializer[Any]):
+class BulkSuccessSerializer(serializers.Serializer[Any]):
     """A learner who is in the run."""
 
     user_id = serializers.IntegerField()
@@ -70,7 +70,7 @@ class SuccessSerializer(serializers.Serializer[Any]):
     enterprise_fulfillment_source_uuid = serializers.UUIDField()
 
 
-class PendingSerializer(serializers.Serializer[Any]):
+class BulkPendingSerializer(serializers.Serializer[Any]):
     """An address that waits for somebody to confirm it."""
 
     email = serializers.CharField()
@@ -79,7 +79,7 @@ class PendingSerializer(serializers.Serializer[Any]):
     activation_link = serializers.CharField(allow_null=True)
 
 
-class FailureSerializer(serializers.Serializer[Any]):
+class BulkFailureSerializer(serializers.Serializer[Any]):
     """A pair that was refused, with the reason."""
 
     user_id = serializers.IntegerField(allow_null=True)
@@ -89,12 +89,12 @@ class FailureSerializer(serializers.Serializer[Any]):
     message = serializers.CharField()
 
 
-class ResultsSerializer(serializers.Serializer[Any]):
+class BulkResultsSerializer(serializers.Serializer[Any]):
     """What became of each pair. The last two keys are there only when they list something."""
 
-    successes = SuccessSerializer(many=True)
-    pending = PendingSerializer(many=True)
-    failures = FailureSerializer(many=True)
+    successes = BulkSuccessSerializer(many=True)
+    pending = BulkPendingSerializer(many=True)
+    failures = BulkFailureSerializer(many=True)
     invalid_user_ids = serializers.ListField(child=serializers.IntegerField(), required=False)
     invalid_email_addresses = serializers.ListField(child=serializers.CharField(), required=False)
 
@@ -187,10 +187,10 @@ def _text(value: Any) -> str:
 
 
 def _number(value: Any) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, str) and len(value) <= 20 and value.strip().removeprefix("-").isdecimal():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:  # the column's range
         return value
-    if isinstance(value, str) and len(value) <= 20 and value.strip().lstrip("-").isdecimal():
-        return int(value)
     raise ValueError("A valid integer is required.")
 
 

@@ -11,8 +11,8 @@ from bursar.customers import api, wire
 from bursar.customers.rest.permissions import CAN_ENROLL_LEARNERS, check_permission, must_be_linked
 from bursar.customers.rest.serializers import (
     BulkEnrollmentSerializer,
-    OptionsSerializer,
-    ResultsSerializer,
+    BulkOptionsSerializer,
+    BulkResultsSerializer,
     read_pairs,
 )
 from bursar.identity.api import get_caller
@@ -31,7 +31,7 @@ class BulkEnrollmentView(APIView):
             "The same request again changes nothing."
         ),
         request=BulkEnrollmentSerializer,
-        responses={201: ResultsSerializer, 202: ResultsSerializer, 409: ResultsSerializer},
+        responses={201: BulkResultsSerializer, 202: BulkResultsSerializer, 409: BulkResultsSerializer},
         tags=["customers"],
     )
     @idempotent
@@ -39,7 +39,7 @@ class BulkEnrollmentView(APIView):
         caller = get_caller(request)
         check_permission(caller, CAN_ENROLL_LEARNERS, customer_uuid)
         body = body_of(request)
-        options = OptionsSerializer(data=body)
+        options = BulkOptionsSerializer(data=body)
         options.is_valid(raise_exception=True)
         outcomes = api.enroll_in_bulk(
             customer_uuid=customer_uuid,

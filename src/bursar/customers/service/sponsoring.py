@@ -88,16 +88,11 @@ class Sponsoring:
             link__lms_user_id__in=lms_user_ids,
             run_key__in={place.run.key for place in self.places},
         ).order_by()
-        for pair_and_state in rows.values_list(
-            "link__lms_user_id", "run_key", "uuid", "is_unenrolled", "is_saved_for_later",
-            "fulfillments__kind", "fulfillments__subsidy_uuid", "fulfillments__uuid", "fulfillments__is_revoked",
-        ):  # fmt: skip
-            lms_user_id, run_key, row_uuid, unenrolled, saved, kind, subsidy, fulfillment, revoked = (
-                pair_and_state
-            )
+        for lms_user_id, run_key, *state in rows.values_list(*_STATE_COLUMNS):
+            row_uuid, unenrolled, saved, kind, subsidy_uuid, fulfillment_uuid, revoked = state
             self._sponsored[lms_user_id, run_key] = (row_uuid, unenrolled, saved)
-            if fulfillment is not None:
-                self._fulfillments[lms_user_id, run_key, *subsidy] = (fulfillment, revoked)
+            if fulfillment_uuid is not None:
+                self._fulfillments[lms_user_id, run_key, kind, subsidy_uuid] = (fulfillment_uuid, revoked)
 
     def _enroll(self) -> None:
         linked = self.links.uuids
@@ -240,3 +235,7 @@ _FULFILLMENT_COLUMNS = (
     "uuid", "sponsored_enrollment", "kind", "subsidy_uuid", "is_revoked", "created_at", "modified_at",
 )  # fmt: skip
 _FULFILLMENT_KEY = ("sponsored_enrollment", "kind", "subsidy_uuid")
+_STATE_COLUMNS = (
+    "link__lms_user_id", "run_key", "uuid", "is_unenrolled", "is_saved_for_later", "fulfillments__kind",
+    "fulfillments__subsidy_uuid", "fulfillments__uuid", "fulfillments__is_revoked",
+)  # fmt: skip

@@ -195,6 +195,49 @@ def test_an_address_confirmed_while_the_request_ran_does_not_wait_for_ever(cast)
     assert states() == [PendingState.DONE]
 
 
+@pytest.fixture
+def broken_lms(monkeypatch):
+    """Stands for a remote LMS that does not answer."""
+
+    def enroll(entries, **options):
+        raise ConnectionError("the LMS does not answer")
+
+    monkeypatch.setattr(enrollments, "enroll", enroll)
+    return monkeypatch
+
+
+def try_again():
+    Delivery.objects.filter(state=Delivery.State.WAITING).update(next_attempt_at=clock.now())
+    outbox.relay()
+
+
+def test_what_breaks_says_why_and_is_tried_again(cast, broken_lms):
+    wait_for()
+    confirm()
+
+    row = models.PendingEnrollment.objects.get()
+    assert row.state == PendingState.WAITING
+    assert row.attempt_count >= 1
+    assert "does not answer" in row.last_error
+
+    broken_lms.undo()
+    try_again()
+
+    assert states() == [PendingState.DONE]
+    assert enrollment() is not None
+    assert models.PendingEnrollment.objects.get().last_error == ""
+
+
+def test_what_breaks_at_every_try_ends_as_failed(cast, broken_lms):
+    wait_for()
+    confirm()
+    for _ in range(8):
+        try_again()
+
+    assert states() == states(models.PendingLearner) == [PendingState.FAILED]
+    assert "does not answer" in models.PendingEnrollment.objects.get().last_error
+
+
 def test_what_dies_at_every_try_is_marked_as_failed(cast):
     wait_for()
     sign_up()
