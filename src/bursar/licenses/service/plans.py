@@ -72,11 +72,19 @@ def _save_plan(plan: PlanToSave, agreement: models.Agreement | None) -> Saved:
     if plan.revocation_cap_percent is not None:
         wanted["revoke_max_percent"] = plan.revocation_cap_percent
     row = row or models.Plan(uuid=plan.uuid, agreement=agreement, customer_uuid=plan.customer_uuid)
-    saved = save_row(row, wanted, keep=plan.keep)
+    kept = {column for name in plan.keep for column in _COLUMNS_OF.get(name, (name,))}
+    saved = save_row(row, wanted, keep=frozenset(kept))
     missing = plan.license_count - (row.unassigned_count + row.assigned_count + row.activated_count)
     if missing > 0 and "license_count" not in plan.keep:
         revocation.add_licenses(row, missing, by=None, at=clock.now())
     return saved
+
+
+_COLUMNS_OF = {
+    "revocation_cap_percent": ("is_revocation_cap_enabled", "revoke_max_percent"),
+    "license_count": ("desired_license_count",),
+}
+"""Fields of a plan to save that are spelled otherwise in the table."""
 
 
 def find_plans(uuids: Collection[UUID]) -> dict[UUID, Plan]:

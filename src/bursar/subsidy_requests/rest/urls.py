@@ -16,15 +16,15 @@ urlpatterns = [
         views.DeclineLicenseRequestsView.as_view(),
         name="license-requests-decline",
     ),
-    path("license-requests/<str:request_uuid>/", views.LicenseRequestView.as_view(), name="license-request"),
+    path("license-requests/<uuid:request_uuid>/", views.LicenseRequestView.as_view(), name="license-request"),
     path(
-        "license-requests/<str:request_uuid>/history/",
+        "license-requests/<uuid:request_uuid>/history/",
         views.LicenseRequestHistoryView.as_view(),
         name="license-request-history",
     ),
     path("customer-configurations/", views.ConfigurationsView.as_view(), name="customer-configurations"),
     path(
-        "customer-configurations/<str:customer_uuid>/",
+        "customer-configurations/<uuid:customer_uuid>/",
         views.ConfigurationView.as_view(),
         name="customer-configuration",
     ),

@@ -35,6 +35,7 @@ from bursar.subsidy_requests.rest.permissions import (
 )
 from bursar.subsidy_requests.service import answers, creation, reads
 
+_ROWS = {"type": "array", "items": {"type": "object", "additionalProperties": {}}}
 REFUSED = OpenApiResponse(
     OpenApiTypes.STR, "Refused; nothing was changed. The header Bursar-Error-Code has the code."
 )
@@ -156,9 +157,9 @@ class LicenseRequestView(RequestsView):
         tags=["requests"],
         responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "The request.")},
     )
-    def get(self, request: Request, request_uuid: str) -> Response:
+    def get(self, request: Request, request_uuid: UUID) -> Response:
         """Your own, or one of a customer you administer."""
-        found = reads.get_visible(_visible(request), parse_uuid(request_uuid))
+        found = reads.get_visible(_visible(request), request_uuid)
         return Response(wire.license_request(found))
 
     @extend_schema(
@@ -166,10 +167,10 @@ class LicenseRequestView(RequestsView):
         tags=["requests"],
         responses={204: OpenApiResponse(description="Withdrawn."), 422: REFUSED},
     )
-    def delete(self, request: Request, request_uuid: str) -> Response:
+    def delete(self, request: Request, request_uuid: UUID) -> Response:
         """As long as nobody has answered it."""
         caller = identity.get_caller(request)
-        creation.withdraw(parse_uuid(request_uuid), lms_user_id=caller.lms_user_id)
+        creation.withdraw(request_uuid, lms_user_id=caller.lms_user_id)
         return Response(status=204)
 
 
@@ -181,9 +182,9 @@ class LicenseRequestHistoryView(RequestsView):
         tags=["requests"],
         responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "Its lines, oldest first.")},
     )
-    def get(self, request: Request, request_uuid: str) -> Response:
+    def get(self, request: Request, request_uuid: UUID) -> Response:
         """Who did what to the request and its license, when, and which mails were sent."""
-        found = reads.get_visible(_visible(request), parse_uuid(request_uuid))
+        found = reads.get_visible(_visible(request), request_uuid)
         return Response({"results": [wire.story_line(line) for line in reads.tell_story(found)]})
 
 
@@ -195,7 +196,7 @@ class ApproveLicenseRequestsView(RequestsView):
         tags=["requests"],
         request=ApproveSerializer,
         responses={
-            200: OpenApiResponse(OpenApiTypes.OBJECT, "The requests that are pending now."),
+            200: OpenApiResponse(_ROWS, "The requests that are pending now."),
             422: REFUSED,
         },
     )
@@ -223,7 +224,7 @@ class DeclineLicenseRequestsView(RequestsView):
         tags=["requests"],
         request=DeclineSerializer,
         responses={
-            200: OpenApiResponse(OpenApiTypes.OBJECT, "The requests that are declined now."),
+            200: OpenApiResponse(_ROWS, "The requests that are declined now."),
             422: REFUSED,
         },
     )
@@ -288,9 +289,9 @@ class ConfigurationView(APIView):
         tags=["requests"],
         responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "The configuration.")},
     )
-    def get(self, request: Request, customer_uuid: str) -> Response:
+    def get(self, request: Request, customer_uuid: UUID) -> Response:
         """Missing and foreign look the same."""
-        row = _visible_configurations(request).filter(pk=parse_uuid(customer_uuid)).first()
+        row = _visible_configurations(request).filter(pk=customer_uuid).first()
         if row is None:
             return Response(
                 {"detail": "No SubsidyRequestCustomerConfiguration matches the given query."}, status=404
