@@ -70,8 +70,9 @@ def idempotent(method: ViewMethod) -> ViewMethod:
 
 
 def _claim(request: Request, key: str) -> IdempotencyRecord:
-    if not key.strip() or len(key) > IDEMPOTENCY_KEY_MAX_LENGTH:
-        raise IdempotencyKeyInvalid(f"{HEADER} must have 1 to {IDEMPOTENCY_KEY_MAX_LENGTH} characters.")
+    if not key.strip() or len(key) > IDEMPOTENCY_KEY_MAX_LENGTH or not key.isprintable():
+        most = IDEMPOTENCY_KEY_MAX_LENGTH
+        raise IdempotencyKeyInvalid(f"{HEADER} must have 1 to {most} printable characters.")
     moment = clock.now()
     scope = {"caller": str(request.user.pk or "anonymous"), "path": request.path, "key": key}
     digest = hashlib.sha256(

@@ -23,7 +23,7 @@ LEASE_SECONDS = 15  # how long a killed relay holds the others up
 BATCH = 200
 MAX_ATTEMPTS = 8
 SPLIT_AFTER = 2
-BACK_OFF_SECONDS = (1, 2, 5, 15, 30, 60, 120)  # about four minutes in all, then dead
+BACK_OFF_SECONDS = (1, 5, 15, 60, 180, 600, 1800)  # three quarters of an hour in all, then dead
 
 State = models.Delivery.State
 
