@@ -119,6 +119,7 @@ def _up(options: argparse.Namespace) -> int:
         with supervise.only_one(settings.BURSAR_HOME, address):
             web.check_port(options.host, port, patience=2.0)
             _apply_migrations()
+            settings.LAST_PORT_FILE.write_text(str(port))
             print(f"Bursar is coming up at {address} (Ctrl-C stops it).", flush=True)
             arguments = ["web", "--host", options.host, "--port", str(port)]
             background = ["background"] if settings.IS_EMBEDDED else ["worker", "beat"]

@@ -30,7 +30,10 @@ def _naming(variable: str) -> Iterator[None]:
 
 BURSAR_HOME = Path(env.str("BURSAR_HOME", default="var")).resolve()
 with _naming("PORT"):
-    PORT = int(env.str("PORT", default="") or 8000)
+    # Where `bursar up` last served this home: so `bursar token` names the issuer that the server expects.
+    LAST_PORT_FILE = BURSAR_HOME / "port"
+    _last_port = LAST_PORT_FILE.read_text() if LAST_PORT_FILE.exists() else ""
+    PORT = int(env.str("PORT", default="") or _last_port or 8000)
 PUBLIC_URL = env.str("BURSAR_PUBLIC_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
 BROKER_URL = env.str("BURSAR_BROKER_URL", default="")
 IS_EMBEDDED = not BROKER_URL
