@@ -7,8 +7,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
-from bursar.identity.data import TooManyAttempts
-from bursar.identity.models import User
+from bursar.identity.data import ANY_CUSTOMER, OPERATOR, TooManyAttempts
+from bursar.identity.models import RoleAssignment, User
 from bursar.identity.throttling import address_of, check_attempts, count_attempt
 from bursar.lib import emails
 
@@ -16,7 +16,9 @@ from bursar.lib import emails
 class UsernameOrAddressBackend(ModelBackend):
     """Username or e-mail address, with the password; closed accounts are refused.
 
-    Wrong passwords are counted here, so that the Django admin's own sign-in is guarded as well.
+    Wrong passwords are counted here, so that the Django admin's own sign-in is guarded as well. Staff
+    who operate the platform may see and do everything in it; being staff alone opens its door and
+    nothing behind it.
     """
 
     def authenticate(
@@ -40,6 +42,25 @@ class UsernameOrAddressBackend(ModelBackend):
         for action, who in _counters(request, username):
             count_attempt(action, who)
         return None
+
+    def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
+        return _operates(user_obj) or super().has_perm(user_obj, perm, obj)
+
+    def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
+        """Whether the Django admin lists this app for the person."""
+        return _operates(user_obj) or super().has_module_perms(user_obj, app_label)
+
+
+def _operates(user: Any) -> bool:
+    if not (isinstance(user, User) and user.is_active and user.is_staff):
+        return False
+    if not hasattr(user, "_operates_the_platform"):  # asked many times for one page
+        rows = RoleAssignment.objects.filter(
+            lms_user_id=user.lms_user_id, role=OPERATOR, context=ANY_CUSTOMER
+        )
+        user._operates_the_platform = rows.exists()  # type: ignore[attr-defined]
+    operates: bool = user._operates_the_platform  # type: ignore[attr-defined]
+    return operates
 
 
 def check_sign_in_attempts(request: HttpRequest | None, login: str) -> None:
