@@ -69,7 +69,8 @@ def _check_secrets() -> Iterator[Finding]:
 def _check_database() -> Iterator[Finding]:
     try:
         with connection.cursor() as cursor:
-            cursor.execute(_VERSION[connection.vendor])
+            mariadb = getattr(connection, "mysql_is_mariadb", False)
+            cursor.execute(_VERSION["mariadb" if mariadb else connection.vendor])
             version, detail = cursor.fetchone()
     except DatabaseError as error:
         yield Finding(FAULT, "database", f"{connection.vendor} does not answer: {_first_line(error)}")
@@ -89,6 +90,7 @@ _VERSION = {
     "sqlite": "SELECT sqlite_version(), (SELECT journal_mode FROM pragma_journal_mode)",
     "postgresql": "SELECT current_setting('server_version'), current_setting('transaction_isolation')",
     "mysql": "SELECT version(), @@transaction_isolation",
+    "mariadb": "SELECT version(), @@tx_isolation",
 }
 _DETAIL = {"sqlite": "journal", "postgresql": "isolation", "mysql": "isolation"}
 

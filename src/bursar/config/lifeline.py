@@ -29,9 +29,7 @@ def follow() -> None:
     """Has this process stop when its supervisor is gone. Without a supervisor it does nothing."""
     descriptor = os.environ.get(VARIABLE, "")
     if descriptor:
-        threading.Thread(
-            target=_stop_at_end_of, args=[int(descriptor)], name="lifeline", daemon=True
-        ).start()
+        threading.Thread(target=_stop_at_end_of, args=[int(descriptor)], name="lifeline", daemon=True).start()
 
 
 def _stop_at_end_of(descriptor: int) -> None:

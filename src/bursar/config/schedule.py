@@ -24,5 +24,6 @@ DELIVER = Beat("bursar.notifications.tasks.deliver", timedelta(seconds=10), time
 SCHEDULE: tuple[Beat, ...] = (
     RELAY,
     DELIVER,
-    Beat("bursar.outbox.tasks.purge", every=timedelta(hours=6), embedded_every=timedelta(hours=6)),
+    Beat("bursar.subsidy_requests.tasks.release_stale_holds", timedelta(minutes=5), timedelta(minutes=5)),
+    Beat("bursar.outbox.tasks.purge", timedelta(hours=6), timedelta(hours=6)),
 )

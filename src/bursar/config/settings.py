@@ -161,7 +161,7 @@ CORS_ALLOW_HEADERS = (
     "x-csrftoken",
     "x-request-id",
 )
-CORS_EXPOSE_HEADERS = ("Idempotency-Replayed", "Retry-After", "X-Request-ID")
+CORS_EXPOSE_HEADERS = ("Bursar-Error-Code", "Idempotency-Replayed", "Retry-After", "X-Request-ID")
 
 # Encryption ends at a proxy, for granian speaks plain HTTP. The proxy must set X-Forwarded-Proto.
 IS_HTTPS = PUBLIC_URL.startswith("https://")
