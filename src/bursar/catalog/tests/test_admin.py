@@ -9,7 +9,7 @@ def operator(client, cast):
     user = get_user_model().objects.get(username="olga")
     user.is_superuser = True
     user.save()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(user)
     return client
 
 

@@ -24,7 +24,6 @@ from bursar.licenses import models
 from bursar.licenses.data import (
     LIVE,
     AssignOutcome,
-    LicenseRevoked,
     NothingToApply,
     Status,
 )
@@ -195,8 +194,7 @@ def activate(*, activation_key: UUID, email: str, lms_user_id: int) -> UUID:
     plan = seats.lock_plan(own.plan_uuid)
     license_ = models.License.objects.get(pk=own.uuid)
     moment = clock.now()
-    if license_.status == Status.REVOKED:
-        raise LicenseRevoked(_("This license was revoked and cannot be activated."))
+    plans.check_not_revoked(license_.status)
     if license_.status == Status.ASSIGNED:
         _activate([license_.pk], plan, {license_.pk: lms_user_id}, by=lms_user_id, at=moment)
         fact = LicenseActivated(license_.pk, plan.pk, plan.customer_uuid, email, lms_user_id)

@@ -18,6 +18,7 @@ from bursar.licenses.data import (
     License,
     LicenseChange,
     LicenseNotFound,
+    LicenseRevoked,
     Plan,
     PlanToSave,
     Status,
@@ -143,9 +144,9 @@ def find_licenses(uuids: Collection[UUID]) -> dict[UUID, License]:
 
 
 def get_own_license(*, activation_key: UUID, email: str) -> tuple[License, Plan]:
-    """The license with this key that belongs to this address, with its plan. Raises LicenseNotFound.
+    """The license with this key that belongs to this address, with its plan.
 
-    Only of a plan that is active and current, as for activating it.
+    Errors: LicenseNotFound, also when the plan is not active and current; LicenseRevoked.
     """
     moment = clock.now()
     found = (
@@ -163,7 +164,15 @@ def get_own_license(*, activation_key: UUID, email: str) -> tuple[License, Plan]
     if found is None:
         raise LicenseNotFound(_("No license of a current plan has this activation key and your address."))
     license_uuid, plan_uuid = found
-    return find_licenses([license_uuid])[license_uuid], find_plans([plan_uuid])[plan_uuid]
+    own = find_licenses([license_uuid])[license_uuid]
+    check_not_revoked(own.status)
+    return own, find_plans([plan_uuid])[plan_uuid]
+
+
+def check_not_revoked(status: str) -> None:
+    """Raises LicenseRevoked for a licence that was taken back."""
+    if status == Status.REVOKED:
+        raise LicenseRevoked(_("This license was revoked and cannot be activated."))
 
 
 def find_holders(*, plan_uuid: UUID, emails: Collection[str]) -> set[str]:

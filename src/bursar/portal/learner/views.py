@@ -26,11 +26,16 @@ def activate_license(request: HttpRequest, customer_slug: str, activation_key: U
     if not caller.is_confirmed:
         return _refusal(request, _("Confirm your e-mail address first: the license waits for it."))
     try:
+        license_, plan = licenses.get_own_license(activation_key=activation_key, email=caller.email)
+        customer = customers.find_customers([plan.customer_uuid]).get(plan.customer_uuid)
+        if customer is None or customer.slug != customer_slug:
+            return _refusal(
+                request, _("This link is not complete. Copy the whole of it from your mail."), status=404
+            )
         if request.method == "POST":
             licenses.activate(
                 activation_key=activation_key, email=caller.email, lms_user_id=caller.lms_user_id
             )
-        license_, plan = licenses.get_own_license(activation_key=activation_key, email=caller.email)
     except LicenseNotFound:
         sentence = _(
             "No current license of %(email)s belongs to this link. Did you sign in with another address?"
@@ -38,12 +43,8 @@ def activate_license(request: HttpRequest, customer_slug: str, activation_key: U
         return _refusal(request, sentence % {"email": caller.email}, status=404)
     except LicenseRevoked as revoked:
         return _refusal(request, revoked.message, status=422)
-    customer = customers.find_customers([plan.customer_uuid]).get(plan.customer_uuid)
-    if customer is None or customer.slug != customer_slug:
-        return _refusal(
-            request, _("This link is not complete. Copy the whole of it from your mail."), status=404
-        )
-    shown = {"plan": plan, "customer": customer, "is_active": license_.status == Status.ACTIVATED}
+    is_active = request.method == "POST" or license_.status == Status.ACTIVATED
+    shown = {"plan": plan, "customer": customer, "is_active": is_active}
     return render(request, "portal/learner/license.html", shown)
 
 
