@@ -93,10 +93,12 @@ class Call:
         self.body(reader)
         return reader.read
 
-    def path_for(self, its: Ids) -> str:
+    def path_for(self, its: Ids, **instead: str) -> str:
+        """The path of these ids; ``instead`` has other texts for some of its placeholders."""
         path = self.path
         for name, value in PLACEHOLDERS.items():
-            path = path.replace(f"<{name}>", str(value(its)) if f"<{name}>" in path else "")
+            if f"<{name}>" in path:
+                path = path.replace(f"<{name}>", instead.get(name) or str(value(its)))
         return path
 
     def send(self, client: APIClient, its: Ids, **changes: Any) -> HttpResponse:

@@ -279,6 +279,15 @@ def test_head_answers_like_get_without_a_body(tenants, call):
         ), person
 
 
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+def test_probes_answer_everybody_and_tell_nothing(tenants, path):
+    for person, member in PEOPLE.items():
+        client = tenants.world.client_of(member, False)
+        answer = tenants.watch(lambda: send(client, "GET", path))  # noqa: B023
+        assert (answer.status, answer.after) == (200, None), person
+        assert set(orjson.loads(answer.text)) == {"status"}
+
+
 def _difference(one: tuple[int, str], other: tuple[int, str]) -> str:
     if one[0] != other[0]:
         return f"{one[0]} {one[1][:200]} but {other[0]} {other[1][:200]}"

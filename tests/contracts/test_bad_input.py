@@ -1,4 +1,4 @@
-"""Whatever is sent: the answer is a refusal that says what to mend, nothing is written, and it is never a 500.
+"""Whatever is sent: the answer is a refusal that says what to mend, nothing is written, never is it a 500.
 
 The calls are those of ``tests/architecture/calls.py``; each is right, but for one thing.
 """
@@ -8,16 +8,16 @@ import http.client
 import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import pytest_django
-from django.http import HttpResponse
 from drf_spectacular.generators import SchemaGenerator
 
 from tests import cast
-from tests.architecture.calls import CALLS, Call, send
+from tests.architecture.calls import CALLS, PLACEHOLDERS, Call, send
 from tests.architecture.tenants import Answer, Tenants, make_tenants
 from tests.architecture.world import ADMIN, ANONYMOUS, OWNER, PEOPLE, Ids
 from tests.processes import Installation
@@ -55,7 +55,8 @@ def _person_for(call: Call) -> str:
 def _send(tenants: Tenants, call: Call, **request: Any) -> Answer:
     """The call by somebody who may, with another body, query, path or content type."""
     ids = tenants.world.acme.ids
-    client = tenants.world.client_of(PEOPLE[_person_for(call)], call.is_page)
+    person = None if "Authorization" in request.get("headers", ()) else PEOPLE[_person_for(call)]
+    client = tenants.world.client_of(person, call.is_page)
     request.setdefault("query", call.query(ids))
     path = request.pop("path", call.path_for(ids))
     return tenants.watch(lambda: send(client, call.method, path, **request))
@@ -116,7 +117,15 @@ def test_a_body_that_is_no_object_is_refused(tenants, call):
 @EVERY_API_WRITE
 @pytest.mark.parametrize(
     "content_type",
-    ["text/plain", "application/xml", "multipart/form-data", "multipart/form-data; boundary=b", "garbage", "", "a/b;c"],
+    [
+        "text/plain",
+        "application/xml",
+        "multipart/form-data",
+        "multipart/form-data; boundary=b",
+        "garbage",
+        "",
+        "a/b;c",
+    ],
 )
 def test_a_content_type_that_is_not_read_is_refused(tenants, call, content_type):
     body = json.dumps(call.body(tenants.world.acme.ids), default=str).encode()
@@ -151,7 +160,6 @@ ODD_VALUES: list[Any] = [
     "%_'\"\\;--",
     "a\x01\x1f\x7fb",
     "course-v1:" + "x" * 300 + "+a+b",
-    str(uuid.UUID(int=0)),
     [],
     {},
     [[]],
@@ -261,8 +269,40 @@ def test_a_user_id_that_nobody_can_have_is_an_unknown_one(tenants, number):
 # Queries and paths
 
 ODD_TEXTS = [
-    *("", "0", "-1", "abc", "1.5", "1e9", "9" * 30, "null", "true", "[]", "{}", ",,,", ",a,,b,", "-", "--created"),
-    *("%", "_", "%_%", "'", '"', "\\", "' OR 1=1 --", "(", "*", "😀", "é", "\u202e", "\t\r\n", "a\x01b", "x" * 3000),
+    *(
+        "",
+        "0",
+        "-1",
+        "abc",
+        "1.5",
+        "1e9",
+        "9" * 30,
+        "null",
+        "true",
+        "[]",
+        "{}",
+        ",,,",
+        ",a,,b,",
+        "-",
+        "--created",
+    ),
+    *(
+        "%",
+        "_",
+        "%_%",
+        "'",
+        '"',
+        "\\",
+        "' OR 1=1 --",
+        "(",
+        "*",
+        "😀",
+        "é",
+        "\u202e",
+        "\t\r\n",
+        "a\x01b",
+        "x" * 3000,
+    ),
 ]
 
 
@@ -290,7 +330,14 @@ def test_a_query_may_say_anything(tenants, call, parameters):
         for odd in ODD_TEXTS:
             answer = _send(tenants, call, query={**right, name: odd})
             faults += _fault(answer, f"{name}={odd!r}", may_succeed=True)
-        for raw in (f"{name}=%ff%fe", f"{name}=%ED%A0%80", f"{name}", f"{name}=1&{name}=2", f"{name}[]=1", "&&=&"):
+        for raw in (
+            f"{name}=%ff%fe",
+            f"{name}=%ED%A0%80",
+            f"{name}",
+            f"{name}=1&{name}=2",
+            f"{name}[]=1",
+            "&&=&",
+        ):
             faults += _fault(_send(tenants, call, query=raw), raw, may_succeed=True)
         faults += _fault(_send(tenants, call, query=f"{name}=a%00b"), f"{name} with a NUL")
     assert not faults, "\n".join([str(call), *faults])
@@ -313,7 +360,18 @@ def test_a_size_of_pages_that_makes_no_sense_is_not_used(tenants, size):
 
 @pytest.mark.parametrize(
     ("term", "count"),
-    [("%", 0), ("_", 0), ("b_b", 0), ("'", 0), ('"', 0), ("\\", 0), ("BOB", 1), ("@ACME.test", 2), ("bob acme", 1), (" , ", 2)],
+    [
+        ("%", 0),
+        ("_", 0),
+        ("b_b", 0),
+        ("'", 0),
+        ('"', 0),
+        ("\\", 0),
+        ("BOB", 1),
+        ("@ACME.test", 2),
+        ("bob acme", 1),
+        (" , ", 2),
+    ],
 )
 def test_a_search_takes_its_words_for_what_they_are(tenants, term, count):
     answer = _send(tenants, _call("GET", "/api/v1/license-requests/"), query={"search": term})
@@ -321,47 +379,57 @@ def test_a_search_takes_its_words_for_what_they_are(tenants, term, count):
     assert (answer.status, json.loads(answer.text)["count"]) == (200, count)
 
 
-@pytest.mark.parametrize(("state", "count"), [(",,,", 2), (",requested,", 2), ("approved", 0), ("nonsense", 0), ("x" * 999, 0)])
+@pytest.mark.parametrize(
+    ("state", "count"), [(",,,", 2), (",requested,", 2), ("approved", 0), ("nonsense", 0), ("x" * 999, 0)]
+)
 def test_a_list_of_states_may_have_holes(tenants, state, count):
     answer = _send(tenants, _call("GET", "/api/v1/license-requests/"), query={"state": state})
 
     assert (answer.status, json.loads(answer.text)["count"]) == (200, count)
 
 
-ODD_PARTS = ["x", "0", "-1", "%00", "%ff", "%F0%9F%98%80", "a%2Fb", "..", "%2e%2e", "null", "9" * 300, "'--", "%E2%80%AE"]
+ODD_PARTS = [
+    "x",
+    "0",
+    "-1",
+    "%00",
+    "%ff",
+    "%F0%9F%98%80",
+    "a%2Fb",
+    "..",
+    "%2e%2e",
+    "null",
+    "9" * 300,
+    "'--",
+    "%E2%80%AE",
+]
 
 
 @pytest.mark.parametrize("call", [call for call in CALLS if "<" in call.path], ids=str)
 def test_a_path_may_say_anything(tenants, call):
     faults = []
-    client = tenants.world.client_of(PEOPLE[_person_for(call)], call.is_page)
-    own = tenants.world.acme.ids
-    head, _, rest = call.path.partition("<")
-    tail = rest.partition(">")[2]
-    for odd in ODD_PARTS:
-        target = head + odd + (call.path_for(own).removeprefix("/")[-len(tail) :] if "<" not in tail and tail else tail)
-        request = _environment(target.replace("<activation_key>", str(own.activation_key)))
-        answer = tenants.watch(lambda: _raw(client, call, request))  # noqa: B023
-        faults += _fault(answer, target, may_succeed=False)
+    for name in PLACEHOLDERS:
+        if f"<{name}>" in call.path:
+            for odd in ODD_PARTS:
+                path = call.path_for(tenants.world.acme.ids, **{name: odd})
+                faults += _fault(_send(tenants, call, path=path, is_form=call.is_page), path)
     assert not faults, "\n".join([str(call), *faults])
-
-
-def _environment(target: str) -> str:
-    return target
-
-
-def _raw(client: Any, call: Call, target: str) -> HttpResponse:
-    return client.generic(call.method, target, b"{}", content_type="application/json")
 
 
 # Headers
 
 ODD_HEADERS = [
-    *({"Authorization": odd} for odd in ("", "JWT", "JWT ", "JWT a b", "JWT x.y.z", "JWT " + "a" * 9000, "JWT é", "Basic x")),
+    *(
+        {"Authorization": odd}
+        for odd in ("", "JWT", "JWT ", "JWT a b", "JWT x.y.z", "JWT " + "a" * 9000, "JWT é", "Basic x")
+    ),
     *({"Accept": odd} for odd in ("", "garbage", "text/html", "application/xml;q=x", "*/*;q=9", "é")),
     *({"Accept-Language": odd} for odd in ("xx", "garbage;q=9,,,", "de-" * 200)),
     *({"X-Request-ID": odd} for odd in ("", "x" * 5000, "a b", "é")),
-    *({"Cookie": odd} for odd in ("bursar-session=x", "=;;=", "edx-jwt-cookie-header-payload=x; edx-jwt-cookie-signature=y")),
+    *(
+        {"Cookie": odd}
+        for odd in ("bursar-session=x", "=;;=", "edx-jwt-cookie-header-payload=x; edx-jwt-cookie-signature=y")
+    ),
     *({"Content-Length": odd} for odd in ("", "x", "-5")),
     {"Use-JWT-Cookie": "true"},
     {"Transfer-Encoding": "gzip"},
@@ -375,7 +443,7 @@ def test_a_header_may_say_anything(tenants, call):
         answer = _send(tenants, call, headers=headers)
         faults += _fault(answer, headers, may_succeed=True)
         if "Authorization" in headers and ANONYMOUS not in call.may and answer.status != 401:
-            faults.append(f"{headers}: {answer.status} instead of 401")
+            faults.append(f"{str(headers)[:100]}: {answer.status} instead of 401")
     assert not faults, "\n".join([str(call), *faults])
 
 
@@ -426,7 +494,8 @@ def test_a_body_of_11_mb_is_refused_by_the_server_which_goes_on(
     def post(body: bytes) -> tuple[int, str]:
         connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
         parts = (body[start : start + 65_536] for start in range(0, len(body), 65_536))
-        try:
+        # The server may answer at once and not read the rest.
+        with suppress(BrokenPipeError, ConnectionResetError):
             connection.request(
                 "POST",
                 "/api/user/v2/account/registration/",
@@ -434,8 +503,6 @@ def test_a_body_of_11_mb_is_refused_by_the_server_which_goes_on(
                 headers={"Content-Type": "application/json"},
                 encode_chunked=is_chunked,
             )
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # the server has answered and does not want to read the rest
         with connection.getresponse() as answer:
             return answer.status, answer.read().decode()
 
