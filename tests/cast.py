@@ -1,4 +1,4 @@
-"""The people of all tests, and their organisations (a pytest plugin, loaded by the root ``conftest.py``).
+"""The people of all tests, and their organizations (a pytest plugin, loaded by the root ``conftest.py``).
 
 Alice administers Acme, where Bob, Dana and Erin learn; its catalog holds every course. Carol administers
 Globex, where Gus learns; its catalog holds CS50 alone. Olga operates the platform. Stray belongs nowhere.
@@ -62,7 +62,7 @@ ALICE, BOB, CAROL, DANA, ERIN, GUS, OLGA, STRAY = (
 
 
 @dataclass(frozen=True)
-class Organisation:
+class Organization:
     """A customer, with what tests need of it."""
 
     uuid: uuid.UUID
@@ -71,7 +71,7 @@ class Organisation:
     def plan(
         self, *, free: int = 10, title: str | None = None, days_left: int = 100, **fields: object
     ) -> Plan:
-        """A current plan with this many free licences."""
+        """A current plan with this many free licenses."""
         plan_uuid = uuid.uuid4()
         starts_at = clock.now() - timedelta(days=200)
         wanted = PlanToSave(
@@ -108,7 +108,7 @@ class Organisation:
         return made
 
     def requests_of(self, learners: list[Member], course: str = PYTHON) -> list[uuid.UUID]:
-        """An open licence request of each learner, in their order."""
+        """An open license request of each learner, in their order."""
         from bursar.subsidy_requests import models
 
         subsidy_requests.open_requests(
@@ -195,15 +195,15 @@ def make_cast() -> None:
 
 
 @pytest.fixture
-def acme(cast: None) -> Organisation:
-    """Alice's organisation."""
-    return Organisation(ACME, "acme")
+def acme(cast: None) -> Organization:
+    """Alice's organization."""
+    return Organization(ACME, "acme")
 
 
 @pytest.fixture
-def globex(cast: None) -> Organisation:
-    """Carol's organisation."""
-    return Organisation(GLOBEX, "globex")
+def globex(cast: None) -> Organization:
+    """Carol's organization."""
+    return Organization(GLOBEX, "globex")
 
 
 Client = Callable[[Member | None], APIClient]

@@ -302,7 +302,7 @@ CALLS = [
         open=(
             "email",
             "license",
-        ),  # whom a customer invites is its own affair; the licence is only noted down
+        ),  # whom a customer invites is its own affair; the license is only noted down
     ),
     # identity
     Call(

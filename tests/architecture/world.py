@@ -14,7 +14,7 @@ from bursar.identity.data import ANY_CUSTOMER, OPERATOR, Grant, PersonToSave
 from bursar.licenses import api as licenses
 from bursar.subsidy_requests import models as requests
 from tests import cast
-from tests.cast import Member, Organisation
+from tests.cast import Member, Organization
 
 ANONYMOUS = "nobody"
 OUTSIDER = "somebody without a role at this customer"
@@ -99,7 +99,7 @@ class World:
 
 
 def make_world() -> World:
-    """Two customers: each has a plan, an open request and an assigned licence of two of its learners."""
+    """Two customers: each has a plan, an open request and an assigned license of two of its learners."""
     cast.make_cast()
     identity.save_people(
         [
@@ -118,25 +118,25 @@ def make_world() -> World:
     customers.link_learners(customer_uuid=cast.GLOBEX, emails=[HAL.email, IVY.email], by=None)
     return World(
         acme=_make_side(
-            Organisation(cast.ACME, "acme"),
+            Organization(cast.ACME, "acme"),
             admin=cast.ALICE,
             owner=cast.BOB,
             colleague=cast.DANA,
             learner=cast.ERIN,
         ),
         globex=_make_side(
-            Organisation(cast.GLOBEX, "globex"), admin=cast.CAROL, owner=cast.GUS, colleague=IVY, learner=HAL
+            Organization(cast.GLOBEX, "globex"), admin=cast.CAROL, owner=cast.GUS, colleague=IVY, learner=HAL
         ),
         client_of=_clients(),
     )
 
 
 def _make_side(
-    organisation: Organisation, *, admin: Member, owner: Member, colleague: Member, learner: Member
+    organization: Organization, *, admin: Member, owner: Member, colleague: Member, learner: Member
 ) -> Side:
-    organisation.takes_requests()
-    plan = organisation.plan(title=f"The plan of {organisation.slug}")
-    requested = organisation.requests_of([owner, colleague], cast.CS50)
+    organization.takes_requests()
+    plan = organization.plan(title=f"The plan of {organization.slug}")
+    requested = organization.requests_of([owner, colleague], cast.CS50)
     assigned = licenses.assign(plan_uuid=plan.uuid, addresses=[owner.email, colleague.email], by=None)
     private = {
         person: frozenset(
@@ -144,11 +144,11 @@ def _make_side(
         )
         for person, request, license_ in zip((owner, colleague), requested, assigned, strict=True)
     }
-    configuration = requests.Configuration.objects.get(pk=organisation.uuid)
+    configuration = requests.Configuration.objects.get(pk=organization.uuid)
     return Side(
         ids=Ids(
-            customer=organisation.uuid,
-            slug=organisation.slug,
+            customer=organization.uuid,
+            slug=organization.slug,
             plan=plan.uuid,
             request=requested[0],
             license=assigned[0].license_uuid,
@@ -166,7 +166,7 @@ def _make_side(
             SAM: STAFF,
         },
         secrets=frozenset(
-            {str(organisation.uuid), str(plan.uuid), plan.title, admin.email, str(configuration.pk)}
+            {str(organization.uuid), str(plan.uuid), plan.title, admin.email, str(configuration.pk)}
         ).union(*private.values()),
         private=private,
     )

@@ -8,7 +8,7 @@ from bursar.identity.models import User
 from bursar.licenses import api as licenses
 from bursar.outbox import models as outbox_models
 from bursar.subsidy_requests.data import Approval
-from tests.cast import ALICE, BOB, OLGA, Member, Organisation
+from tests.cast import ALICE, BOB, OLGA, Member, Organization
 
 PAGES = sorted(f"/admin/{model._meta.app_label}/{model._meta.model_name}/" for model in admin.site._registry)
 
@@ -20,7 +20,7 @@ def browser_of(member: Member) -> Client:
 
 
 @pytest.mark.parametrize("path", ["/admin/", *PAGES])
-def test_an_operator_sees_every_list(acme: Organisation, path: str) -> None:
+def test_an_operator_sees_every_list(acme: Organization, path: str) -> None:
     acme.takes_requests()
     acme.requests_of([BOB])
     licenses.assign(plan_uuid=acme.plan(free=2).uuid, addresses=[BOB.email], by=None)
@@ -32,17 +32,17 @@ def test_an_operator_sees_every_list(acme: Organisation, path: str) -> None:
 
 
 @pytest.mark.parametrize("member", [ALICE, BOB])
-def test_a_customers_people_do_not_get_in(acme: Organisation, member: Member) -> None:
+def test_a_customers_people_do_not_get_in(acme: Organization, member: Member) -> None:
     assert browser_of(member).get("/admin/").status_code == 302
 
 
-def test_being_staff_alone_opens_no_list(acme: Organisation) -> None:
+def test_being_staff_alone_opens_no_list(acme: Organization) -> None:
     User.objects.filter(username="bob").update(is_staff=True)
 
     assert browser_of(BOB).get("/admin/licenses/license/").status_code == 403
 
 
-def test_the_story_of_a_license_can_be_read_and_nothing_be_changed(acme: Organisation) -> None:
+def test_the_story_of_a_license_can_be_read_and_nothing_be_changed(acme: Organization) -> None:
     (outcome,) = licenses.assign(plan_uuid=acme.plan(free=1).uuid, addresses=[BOB.email], by=None)
     browser = browser_of(OLGA)
 
@@ -54,7 +54,7 @@ def test_the_story_of_a_license_can_be_read_and_nothing_be_changed(acme: Organis
     assert "assigned" in history
 
 
-def test_dead_deliveries_are_tried_again_with_one_action(acme: Organisation) -> None:
+def test_dead_deliveries_are_tried_again_with_one_action(acme: Organization) -> None:
     from bursar.subsidy_requests import api as subsidy_requests
 
     acme.takes_requests()

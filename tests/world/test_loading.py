@@ -52,7 +52,7 @@ def test_the_demo_is_loaded():
         "learners": 5,
         "agreements": 2,
         "plans": 2,
-        "licences": 2,
+        "licenses": 2,
         "request settings": 2,
         "requests": 1,
     }
@@ -245,7 +245,7 @@ def test_who_lost_a_license_gets_none_by_loading_again(load):
 
     report = load(small_world())
 
-    assert report.kinds["licences"] == Saved(unchanged=3)
+    assert report.kinds["licenses"] == Saved(unchanged=3)
     assert license_states() == {"unassigned": 3, "revoked": 3}
 
 

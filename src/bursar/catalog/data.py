@@ -40,7 +40,7 @@ EVERYTHING = "*"
 
 @dataclass(frozen=True, slots=True)
 class Partner:
-    """An organisation that makes courses."""
+    """An organization that makes courses."""
 
     uuid: UUID
     key: str

@@ -18,7 +18,7 @@ def is_run_key(text: str) -> bool:
 
 @lru_cache(maxsize=_CACHED_KEYS)
 def org_of_run(text: str) -> str | None:
-    """The organisation in a run's key, or None when the text isn't such a key."""
+    """The organization in a run's key, or None when the text isn't such a key."""
     if len(text) > MAX_LENGTH:
         return None
     try:
@@ -31,5 +31,5 @@ def org_of_run(text: str) -> str | None:
 
 @lru_cache(maxsize=_CACHED_KEYS)
 def is_course_key(text: str) -> bool:
-    """Whether this is a course's key: an organisation, a plus sign and a number."""
+    """Whether this is a course's key: an organization, a plus sign and a number."""
     return text.count("+") == 1 and len(text) <= MAX_LENGTH and is_run_key(f"course-v1:{text}+x")

@@ -10,7 +10,7 @@ from bursar.lib.history import tracked
 
 
 class Partner(models.Model):
-    """An organisation that makes courses."""
+    """An organization that makes courses."""
 
     uuid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     key = ExactCharField(max_length=255, unique=True)

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="bursar",
-        description="Sponsored learning for Open edX: requests, licences, customers, enrollments.",
+        description="Sponsored learning for Open edX: requests, licenses, customers, enrollments.",
         epilog="README.md lists the environment variables; `bursar doctor` checks them.",
     )
     parser.add_argument("--version", action="version", version=f"bursar {metadata.version('bursar')}")

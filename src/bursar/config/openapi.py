@@ -8,9 +8,9 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 
 _TAGS = {
-    "requests": "Learners ask for a licence or a code, administrators say yes or no.",
+    "requests": "Learners ask for a license or a code, administrators say yes or no.",
     "default_enrollments": "Courses that a customer's learners are put into by themselves.",
-    "licenses": "Agreements, subscription plans and their licences.",
+    "licenses": "Agreements, subscription plans and their licenses.",
     "coupons": "Coupons, their codes, and orders made by hand.",
     "customers": "Customers, their learners, and bulk enrollment.",
     "enrollments": "Who is in which course run, in which mode.",

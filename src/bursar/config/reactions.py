@@ -19,7 +19,7 @@ REACTIONS: tuple[Reaction, ...] = (
     ),
     # An address is confirmed: what waited for it is done.
     Reaction(ADDRESSES_CONFIRMED, customers.ENROLL_CONFIRMED_PEOPLE, customers.enroll_confirmed_people),
-    # An approved request is given its licence, and then closed.
+    # An approved request is given its license, and then closed.
     Reaction(LICENSE_REQUESTS_APPROVED, "licenses.fulfil_approvals", licenses.fulfil_approvals),
     Reaction(LICENSES_ASSIGNED, "subsidy_requests.close_fulfilled", subsidy_requests.close_fulfilled),
     Reaction(ASSIGNMENTS_REFUSED, "subsidy_requests.close_refused", subsidy_requests.close_refused),

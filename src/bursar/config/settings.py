@@ -225,7 +225,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Bursar",
-    "DESCRIPTION": "Sponsored learning for Open edX: requests, licences, customers, enrollments.",
+    "DESCRIPTION": "Sponsored learning for Open edX: requests, licenses, customers, enrollments.",
     "VERSION": "0.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],  # public: a token that has run out must not hide the description

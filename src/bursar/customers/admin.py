@@ -11,7 +11,7 @@ from simple_history.admin import SimpleHistoryAdmin
 
 from bursar.customers import models
 from bursar.customers.service import waiting
-from bursar.customers.service.organisations import problem_of_slug
+from bursar.customers.service.organizations import problem_of_slug
 
 
 class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]

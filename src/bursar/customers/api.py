@@ -9,7 +9,7 @@ world file wants them.
 from bursar.customers.service.bulk import enroll_in_bulk
 from bursar.customers.service.linking import find_links, is_linked
 from bursar.customers.service.members import link_learners, make_admins
-from bursar.customers.service.organisations import (
+from bursar.customers.service.organizations import (
     find_customer_by_slug,
     find_customers,
     get_customer,

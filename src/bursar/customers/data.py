@@ -50,7 +50,7 @@ class PairVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """An organisation that pays for its people's learning."""
+    """An organization that pays for its people's learning."""
 
     uuid: UUID
     name: str
@@ -113,7 +113,7 @@ class BulkPair:
 
     The person is named by ``lms_user_id``, by ``email``, or by both, which then must agree. Exactly
     one of ``license_uuid`` and ``transaction_id`` is given, as the caller spelled it. ``force`` passes
-    a closed enrollment window. ``activation_link`` is where the learner accepts the licence.
+    a closed enrollment window. ``activation_link`` is where the learner accepts the license.
     """
 
     run_key: str

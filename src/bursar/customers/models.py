@@ -10,7 +10,7 @@ from bursar.lib.history import tracked
 
 
 class Customer(models.Model):
-    """An organisation that pays for its people's learning."""
+    """An organization that pays for its people's learning."""
 
     uuid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=255)
@@ -130,7 +130,7 @@ class PendingEnrollment(models.Model):
     subsidy_kind = models.CharField(
         max_length=20, choices=[(each.value, each.value) for each in FulfillmentKind]
     )
-    subsidy_uuid = models.UUIDField(help_text="The licence, or the transaction of the learner credit.")
+    subsidy_uuid = models.UUIDField(help_text="The license, or the transaction of the learner credit.")
     source = models.CharField(max_length=30)
     force = models.BooleanField(default=False)
     is_default_auto_enrollment = models.BooleanField(default=False)
@@ -193,9 +193,9 @@ class SponsoredEnrollment(models.Model):
 
 
 class Fulfillment(models.Model):
-    """What pays for a sponsored enrollment: a licence, or a transaction of learner credit.
+    """What pays for a sponsored enrollment: a license, or a transaction of learner credit.
 
-    One enrollment may have several: a second licence for the same run is one more row.
+    One enrollment may have several: a second license for the same run is one more row.
 
     .. no_pii:
     """
@@ -206,7 +206,7 @@ class Fulfillment(models.Model):
     )
     kind = models.CharField(max_length=20, choices=[(each.value, each.value) for each in FulfillmentKind])
     subsidy_uuid = models.UUIDField(
-        db_index=True, help_text="The licence, or the transaction of the learner credit."
+        db_index=True, help_text="The license, or the transaction of the learner credit."
     )
     is_revoked = models.BooleanField(default=False)
     created_at = models.DateTimeField()

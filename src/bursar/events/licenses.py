@@ -1,4 +1,4 @@
-"""Events of licences."""
+"""Events of licenses."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -8,7 +8,7 @@ from bursar.events.base import EventType
 
 @dataclass(frozen=True, slots=True)
 class LicenseAssigned:
-    """A person holds this licence now. ``approval_uuid`` and ``request_uuid`` say which request it answers.
+    """A person holds this license now. ``approval_uuid`` and ``request_uuid`` say which request it answers.
 
     ``is_new`` is false when the person held it already: nothing changed but the answer.
     """
@@ -37,7 +37,7 @@ class AssignmentRefused:
 
 @dataclass(frozen=True, slots=True)
 class LicenseActivated:
-    """A learner accepted the licence and may use it."""
+    """A learner accepted the license and may use it."""
 
     license_uuid: UUID
     plan_uuid: UUID

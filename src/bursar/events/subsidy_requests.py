@@ -8,7 +8,7 @@ from bursar.events.base import EventType
 
 @dataclass(frozen=True, slots=True)
 class LicenseRequestApproved:
-    """An administrator said yes, a seat is held; the licence is yet to be assigned."""
+    """An administrator said yes, a seat is held; the license is yet to be assigned."""
 
     request_uuid: UUID
     approval_uuid: UUID

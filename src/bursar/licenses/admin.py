@@ -1,4 +1,4 @@
-"""Plans and licences in the Django admin. Seats change through the rules alone: licences are only shown."""
+"""Plans and licenses in the Django admin. Seats change through the rules alone: licenses are only shown."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ class ProductAdmin(admin.ModelAdmin[models.Product]):
 
 @admin.register(models.Plan)
 class PlanAdmin(SimpleHistoryAdmin):  # type: ignore[misc]
-    """Subscription plans, with how many licences stand where."""
+    """Subscription plans, with how many licenses stand where."""
 
     list_display = (
         "title",
@@ -52,7 +52,7 @@ class PlanAdmin(SimpleHistoryAdmin):  # type: ignore[misc]
     readonly_fields = ("customer_uuid", "unassigned", "assigned", "activated", "revoked", "revocation_count")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return False  # a plan is made with its licences, which a form cannot do
+        return False  # a plan is made with its licenses, which a form cannot do
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -10,7 +10,7 @@ from bursar.lib.outcomes import Refusal
 
 
 class Status(StrEnum):
-    """Where a licence stands. Live means assigned or activated."""
+    """Where a license stands. Live means assigned or activated."""
 
     UNASSIGNED = "unassigned"
     ASSIGNED = "assigned"
@@ -34,7 +34,7 @@ class AgreementToSave:
 
 @dataclass(frozen=True, slots=True)
 class PlanToSave:
-    """A subscription plan as it should be; licences are only ever added to reach ``license_count``.
+    """A subscription plan as it should be; licenses are only ever added to reach ``license_count``.
 
     ``keep`` names fields that an existing row keeps.
     """
@@ -66,13 +66,13 @@ class Plan:
     free_count: int
 
     def is_usable(self, at: datetime) -> bool:
-        """Whether licences of this plan can be given out and used at this moment."""
+        """Whether licenses of this plan can be given out and used at this moment."""
         return self.is_active and self.starts_at <= at <= self.expires_at
 
 
 @dataclass(frozen=True, slots=True)
 class License:
-    """One licence. ``email`` is normalized and None only while nobody ever had it."""
+    """One license. ``email`` is normalized and None only while nobody ever had it."""
 
     uuid: UUID
     plan_uuid: UUID
@@ -87,7 +87,7 @@ class License:
 
 @dataclass(frozen=True, slots=True)
 class LicenseChange:
-    """One line of a licence's story: what it was from then on, and who did it (None: the system)."""
+    """One line of a license's story: what it was from then on, and who did it (None: the system)."""
 
     at: datetime
     by: int | None
@@ -107,7 +107,7 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class HoldOutcome:
-    """``is_held`` is false when the address holds a live licence of the plan already: it needs no seat."""
+    """``is_held`` is false when the address holds a live license of the plan already: it needs no seat."""
 
     seat: Seat
     is_held: bool
@@ -115,7 +115,7 @@ class HoldOutcome:
 
 @dataclass(frozen=True, slots=True)
 class AssignOutcome:
-    """Which licence the address holds now; ``is_new`` if it was assigned just now. Or why it has none."""
+    """Which license the address holds now; ``is_new`` if it was assigned just now. Or why it has none."""
 
     email: str
     license_uuid: UUID | None = None
@@ -126,7 +126,7 @@ class AssignOutcome:
 
 @dataclass(frozen=True, slots=True)
 class RevokeOutcome:
-    """Which licence was taken back, and what it was before; or why none was."""
+    """Which license was taken back, and what it was before; or why none was."""
 
     email: str
     license_uuid: UUID | None = None
@@ -161,18 +161,18 @@ class NotEnoughLicenses(DomainError):
 
 
 class NothingToApply(DomainError):
-    """No plan hands out licences by itself, or this person cannot have one of it."""
+    """No plan hands out licenses by itself, or this person cannot have one of it."""
 
     code = "nothing_to_apply"
 
 
 class LicenseNotFound(NotFoundError):
-    """This person has no such licence in a plan that is active and current."""
+    """This person has no such license in a plan that is active and current."""
 
     code = "license_not_found"
 
 
 class LicenseRevoked(DomainError):
-    """A revoked licence is never used again."""
+    """A revoked license is never used again."""
 
     code = "license_revoked"

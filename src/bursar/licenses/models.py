@@ -1,4 +1,4 @@
-"""Agreements, plans, licences and holds."""
+"""Agreements, plans, licenses and holds."""
 
 import uuid
 
@@ -76,9 +76,9 @@ class Product(models.Model):
 
 
 class Plan(models.Model):
-    """A subscription plan: a number of licences for a time and a catalog.
+    """A subscription plan: a number of licenses for a time and a catalog.
 
-    The counts by status are changed with the licences, under the lock of this row. Whoever takes,
+    The counts by status are changed with the licenses, under the lock of this row. Whoever takes,
     gives back or holds a seat locks this row first.
 
     .. no_pii:

@@ -1,4 +1,4 @@
-"""Licences as license-manager spells them (contract: subsidies A.4). Key order as clients see it."""
+"""Licenses as license-manager spells them (contract: subsidies A.4). Key order as clients see it."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ def days_until(moment: datetime, now: datetime) -> int:
 def learner_license(
     license_: models.License, agreement: dict[str, Any] | None, now: datetime
 ) -> dict[str, Any]:
-    """A licence as its holder sees it, with its plan and agreement."""
+    """A license as its holder sees it, with its plan and agreement."""
     return {
         "uuid": license_.pk,
         "status": license_.status,

@@ -97,7 +97,7 @@ class AnswerOutcome:
 
 @dataclass(frozen=True, slots=True)
 class StoryLine:
-    """Something that happened to a request, its licence or its mails. ``by`` None: the system.
+    """Something that happened to a request, its license or its mails. ``by`` None: the system.
 
     ``subject`` is ``request``, ``license`` or ``message``; ``event`` says what happened in one word and
     ``detail`` what else is worth knowing.

@@ -11,7 +11,7 @@ from bursar.subsidy_requests.data import DECLINE_REASON_MAX_LENGTH, OPEN, Digest
 
 
 class SubsidyRequest(models.Model):
-    """What requests for licences and for coupon codes have in common."""
+    """What requests for licenses and for coupon codes have in common."""
 
     uuid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     customer_uuid = models.UUIDField()
@@ -54,7 +54,7 @@ class SubsidyRequest(models.Model):
 
 
 class LicenseRequest(SubsidyRequest):
-    """A learner asks for a licence. ``plan_uuid`` is the plan of the approval.
+    """A learner asks for a license. ``plan_uuid`` is the plan of the approval.
 
     .. pii: the learner's address and LMS user id
     .. pii_types: email_address, id

@@ -304,7 +304,7 @@ def _check_seats(path: Path, plan: document.Plan, stored: Plan | None) -> Iterat
         )
         return
     if plan.revoked and not plan.licenses:
-        yield (*path, "licenses"), "must be at least 1: a revoked licence was assigned before"
+        yield (*path, "licenses"), "must be at least 1: a revoked license was assigned before"
     if stored is None:
         return
     new = set(holders) | set(plan.revoked)
@@ -318,7 +318,7 @@ def _check_seats(path: Path, plan: document.Plan, stored: Plan | None) -> Iterat
 
 
 def find_holders(plan_uuid: UUID, emails: Sequence[str]) -> set[str]:
-    """Which of these addresses ever had a licence of the plan. One query for each 1,000."""
+    """Which of these addresses ever had a license of the plan. One query for each 1,000."""
     return {
         email
         for chunk in sets.chunks(emails)

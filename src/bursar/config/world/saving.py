@@ -208,12 +208,12 @@ def _plan(each: document.Plan, customer: document.Customer) -> PlanToSave:
 
 
 def _give_licenses(plan: document.Plan, report: Report) -> None:
-    """Assigns, activates and revokes for those addresses that never had a licence of the plan."""
+    """Assigns, activates and revokes for those addresses that never had a license of the plan."""
     listed = [*plan.revoked, *plan.assigned, *plan.activated]
     if not listed:
         return
     had = find_holders(plan.uuid, listed)
-    # Each revoked licence makes room for another one, so these come first and never need more than there is.
+    # Each revoked license makes room for another one, so these come first and never need more than there is.
     for chunk in sets.chunks(_without(plan.revoked, had), min(sets.CHUNK, max(1, plan.licenses))):
         _assign(plan.uuid, chunk)
         licenses.revoke(plan_uuid=plan.uuid, addresses=chunk, by=None)
@@ -223,11 +223,11 @@ def _give_licenses(plan: document.Plan, report: Report) -> None:
         people = identity.find_people_by_email(chunk)
         holders = {email: person.lms_user_id for email, person in people.items()}
         licenses.activate_for(plan_uuid=plan.uuid, holders=holders, by=None)
-    report.add("licences", Saved(created=len(listed) - len(had), unchanged=len(had)))
+    report.add("licenses", Saved(created=len(listed) - len(had), unchanged=len(had)))
 
 
 def _assign(plan_uuid: UUID, emails: Sequence[str]) -> None:
-    # A world file also describes plans that have ended, or haven't begun, and who had licences of them.
+    # A world file also describes plans that have ended, or haven't begun, and who had licenses of them.
     licenses.assign(plan_uuid=plan_uuid, addresses=emails, by=None, must_be_usable=False)
 
 

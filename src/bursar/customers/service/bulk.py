@@ -20,7 +20,7 @@ from bursar.customers.data import (
     TooManyPairs,
 )
 from bursar.customers.service.mails import enrolled_messages, pending_messages
-from bursar.customers.service.organisations import get_active_customer
+from bursar.customers.service.organizations import get_active_customer
 from bursar.customers.service.pairs import WaitingWish, Wish, understand
 from bursar.customers.service.sponsoring import Sponsoring
 from bursar.customers.service.waiting import add_pending_enrollments, enroll_waiting

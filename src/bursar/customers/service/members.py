@@ -13,7 +13,7 @@ from bursar.customers.service.linking import (
     link_people,
     not_relinkable,
 )
-from bursar.customers.service.organisations import get_customer
+from bursar.customers.service.organizations import get_customer
 from bursar.customers.service.waiting import enroll_waiting
 from bursar.identity import api as identity
 from bursar.identity.data import ADMIN

@@ -96,7 +96,7 @@ def understand(customer_uuid: UUID, pairs: Sequence[BulkPair]) -> Understood:
 
 
 class _Subsidies:
-    """What pays for pairs. A licence is usually named many times, so its text is read once."""
+    """What pays for pairs. A license is usually named many times, so its text is read once."""
 
     def __init__(self) -> None:
         self._read: dict[tuple[str | None, str | None], Subsidy | Refusal] = {}

@@ -29,7 +29,7 @@ Pair = tuple[int, str]
 """An LMS user id and a run key."""
 
 Subsidy = tuple[str, UUID]
-"""The kind of a fulfillment, and the licence or transaction."""
+"""The kind of a fulfillment, and the license or transaction."""
 
 _Paid = tuple[int, str, str, UUID]
 """A pair and what pays for it."""

@@ -18,7 +18,7 @@ from bursar.catalog import api as catalog
 from bursar.customers import models
 from bursar.customers.data import EnrollmentSource, PendingState
 from bursar.customers.service.linking import add_pending_learners, assign_role, not_relinkable
-from bursar.customers.service.organisations import find_customers
+from bursar.customers.service.organizations import find_customers
 from bursar.customers.service.pairs import WaitingWish
 from bursar.customers.service.rows import Row, Table, ensure
 from bursar.customers.service.sponsoring import Place, Sponsored, Sponsoring

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from bursar.lib import sets
 from bursar.licenses import models as licenses
 from bursar.outbox.models import InboxEntry, Lease
-from tests.cast import Organisation
+from tests.cast import Organization
 
 MOMENT = datetime(2026, 11, 20, 18, 9, 27, 140154, tzinfo=UTC)
 
@@ -89,7 +89,7 @@ def test_an_update_writes_each_row_its_own_values() -> None:
     }
 
 
-def test_nulls_booleans_and_history_survive(acme: Organisation) -> None:
+def test_nulls_booleans_and_history_survive(acme: Organization) -> None:
     plan = acme.plan(free=2)
     first, second = sorted(licenses.License.objects.filter(plan=plan.uuid).values_list("pk", flat=True))
 

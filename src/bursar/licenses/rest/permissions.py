@@ -1,4 +1,4 @@
-"""Who may do what with licences. Contract: subsidies A.1."""
+"""Who may do what with licenses. Contract: subsidies A.1."""
 
 from uuid import UUID
 

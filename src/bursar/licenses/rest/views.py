@@ -1,4 +1,4 @@
-"""Licences over HTTP, as license-manager serves them. Contract: subsidies A.5."""
+"""Licenses over HTTP, as license-manager serves them. Contract: subsidies A.5."""
 
 from uuid import UUID
 
@@ -23,13 +23,13 @@ from bursar.outbox.api import idempotent
 
 
 class LearnerLicensePages(PageNumbers):
-    """Pages of a learner's licences, with the agreement beside them."""
+    """Pages of a learner's licenses, with the agreement beside them."""
 
     max_page_size = 100
 
 
 class LearnerLicensesView(APIView):
-    """A learner's own licences."""
+    """A learner's own licenses."""
 
     @extend_schema(
         summary="List your licenses at a customer",
@@ -87,7 +87,7 @@ def _flag(request: Request, name: str, *, default: bool) -> bool:
 
 
 class LicenseActivationView(APIView):
-    """Accepting a licence."""
+    """Accepting a license."""
 
     @extend_schema(
         summary="Activate your license",
@@ -131,7 +131,7 @@ class LicenseActivationView(APIView):
 
 
 class LicenseOverviewView(APIView):
-    """How many licences of a plan stand where."""
+    """How many licenses of a plan stand where."""
 
     @extend_schema(
         summary="Count a plan's licenses by status",

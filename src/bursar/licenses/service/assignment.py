@@ -1,4 +1,4 @@
-"""Giving licences to people."""
+"""Giving licenses to people."""
 
 import uuid
 from collections import defaultdict
@@ -38,7 +38,7 @@ FULFIL_APPROVALS = "licenses.fulfil_approvals"
 def assign(
     *, plan_uuid: UUID, addresses: Sequence[str], by: int | None, must_be_usable: bool = True
 ) -> list[AssignOutcome]:
-    """Gives each address a licence of the plan; one outcome per address, in order.
+    """Gives each address a license of the plan; one outcome per address, in order.
 
     Who holds a live one keeps it, whatever the spelling of the address. A seat that is held for an
     address is used for it. What isn't an address is refused by itself; too few free seats refuse
@@ -85,9 +85,9 @@ def _outcomes(
 def _take_seats(
     plan: models.Plan, addresses: Collection[str], *, by: int | None, at: datetime
 ) -> dict[str, tuple[UUID, UUID]]:
-    """Assigns a seat to each address, its own held one first: licence and activation key by address.
+    """Assigns a seat to each address, its own held one first: license and activation key by address.
 
-    The caller holds the plan's lock and knows that none of them has a live licence.
+    The caller holds the plan's lock and knows that none of them has a live license.
     """
     if not addresses:
         return {}
@@ -110,7 +110,7 @@ def _take_seats(
 
 
 def fulfil_approvals(deliveries: Sequence[Delivery[LicenseRequestApproved]]) -> None:
-    """Gives approved requests their licences: one transaction for each plan and administrator.
+    """Gives approved requests their licenses: one transaction for each plan and administrator.
 
     Every approval ends here, as LICENSES_ASSIGNED or as ASSIGNMENTS_REFUSED. One whose hold is gone is
     refused, so that a replay of an old event takes no seat.
@@ -183,7 +183,7 @@ def _refused(plan: models.Plan, approval: LicenseRequestApproved, code: str) -> 
 
 @transaction.atomic(durable=True)
 def activate(*, activation_key: UUID, email: str, lms_user_id: int) -> UUID:
-    """Activates the licence with this key for its holder and returns its uuid. Repeatable.
+    """Activates the license with this key for its holder and returns its uuid. Repeatable.
 
     ``email`` is the caller's normalized and confirmed address: a key alone opens nothing.
 
@@ -204,7 +204,7 @@ def activate(*, activation_key: UUID, email: str, lms_user_id: int) -> UUID:
 
 @transaction.atomic(durable=True)
 def activate_for(*, plan_uuid: UUID, holders: dict[str, int], by: int | None) -> int:
-    """Activates assigned licences for their holders (address to LMS user id); returns how many."""
+    """Activates assigned licenses for their holders (address to LMS user id); returns how many."""
     plan = seats.lock_plan(plan_uuid)
     moment = clock.now()
     live = seats.live_licenses(plan, holders)
@@ -233,11 +233,11 @@ def _activate(
 
 @transaction.atomic(durable=True)
 def auto_apply(*, customer_uuid: UUID, email: str, lms_user_id: int) -> AssignOutcome:
-    """Gives the person an activated licence of the plan that hands them out by itself.
+    """Gives the person an activated license of the plan that hands them out by itself.
 
-    Who holds a live licence of it keeps that, untouched. Held seats are left alone.
+    Who holds a live license of it keeps that, untouched. Held seats are left alone.
 
-    Errors: NothingToApply (no such plan, or the person's licence of it was revoked), NotEnoughLicenses.
+    Errors: NothingToApply (no such plan, or the person's license of it was revoked), NotEnoughLicenses.
     """
     moment = clock.now()
     usable = models.Plan.objects.filter(

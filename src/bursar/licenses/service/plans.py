@@ -42,7 +42,7 @@ def save_agreements(agreements: Sequence[AgreementToSave]) -> Saved:
 
 @transaction.atomic(durable=True)
 def save_plans(plans: Sequence[PlanToSave]) -> Saved:
-    """Makes or changes plans, under the agreement of their customer, and adds licences up to their number.
+    """Makes or changes plans, under the agreement of their customer, and adds licenses up to their number.
 
     Errors: InvalidInputError when a plan belongs to another customer or a customer has no agreement.
     Effects: locks each plan.
@@ -126,7 +126,7 @@ def _plans(rows: "db.QuerySet[models.Plan]") -> list[Plan]:
 
 
 def find_licenses(uuids: Collection[UUID]) -> dict[UUID, License]:
-    """The licences with these uuids. One query."""
+    """The licenses with these uuids. One query."""
     return {
         row.pk: License(
             uuid=row.pk,
@@ -170,19 +170,19 @@ def get_own_license(*, activation_key: UUID, email: str) -> tuple[License, Plan]
 
 
 def check_not_revoked(status: str) -> None:
-    """Raises LicenseRevoked for a licence that was taken back."""
+    """Raises LicenseRevoked for a license that was taken back."""
     if status == Status.REVOKED:
         raise LicenseRevoked(_("This license was revoked and cannot be activated."))
 
 
 def find_holders(*, plan_uuid: UUID, emails: Collection[str]) -> set[str]:
-    """Which of these addresses ever had a licence of the plan, live or revoked."""
+    """Which of these addresses ever had a license of the plan, live or revoked."""
     had = models.License.objects.filter(plan=plan_uuid, email__in=emails)
     return {email for email in had.values_list("email", flat=True) if email is not None}
 
 
 def tell_story(license_uuid: UUID) -> list[LicenseChange]:
-    """Everything that became of a licence, oldest first."""
+    """Everything that became of a license, oldest first."""
     rows = models.License.history.filter(uuid=license_uuid).order_by("history_date", "history_id")
     columns = ("history_date", "history_user_id", "status", "email", "plan_id", "history_change_reason")
     return [
@@ -192,6 +192,6 @@ def tell_story(license_uuid: UUID) -> list[LicenseChange]:
 
 
 def count_by_status(plan_uuid: UUID) -> dict[Status, int]:
-    """The plan's counts, counted from its licences: what the counts on its row must agree with."""
+    """The plan's counts, counted from its licenses: what the counts on its row must agree with."""
     rows = models.License.objects.filter(plan=plan_uuid).values_list("status").annotate(count=db.Count("pk"))
     return {Status(status): count for status, count in rows.order_by()}

@@ -13,7 +13,7 @@ from bursar.licenses.data import LIVE, Status
 
 @dataclass(frozen=True, slots=True)
 class LearnerLicenseFilter:
-    """Which of a learner's licences are wanted."""
+    """Which of a learner's licenses are wanted."""
 
     customer_uuid: UUID
     active_plans_only: bool = True
@@ -24,7 +24,7 @@ class LearnerLicenseFilter:
 def learner_licenses(
     wanted: LearnerLicenseFilter, *, email: str | None, lms_user_id: int
 ) -> QuerySet[models.License]:
-    """The person's licences at one customer: by account, or by address if ``email`` (confirmed) is given.
+    """The person's licenses at one customer: by account, or by address if ``email`` (confirmed) is given.
 
     Live ones first, then by the plan's expiry, the furthest first.
     """
@@ -46,7 +46,7 @@ def learner_licenses(
 
 
 def get_license(license_uuid: UUID) -> models.License:
-    """The licence with its plan and agreement. One query."""
+    """The license with its plan and agreement. One query."""
     return models.License.objects.select_related("plan__agreement", "plan__product__plan_type").get(
         pk=license_uuid
     )
@@ -66,7 +66,7 @@ def find_agreement(customer_uuid: UUID) -> tuple[models.Agreement, list[models.P
 def count_licenses(
     plan_uuid: UUID, *, statuses: Collection[str], search: str, ignore_null_emails: bool
 ) -> list[tuple[str, int]]:
-    """How many licences of the plan have each status, the most first; absent statuses are left out."""
+    """How many licenses of the plan have each status, the most first; absent statuses are left out."""
     licenses = models.License.objects.filter(plan=plan_uuid)
     if statuses:
         licenses = licenses.filter(status__in=statuses)

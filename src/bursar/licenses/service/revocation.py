@@ -1,4 +1,4 @@
-"""Taking licences back."""
+"""Taking licenses back."""
 
 import uuid
 from collections import Counter
@@ -18,9 +18,9 @@ from bursar.licenses.service import seats
 
 @transaction.atomic(durable=True)
 def revoke(*, plan_uuid: UUID, addresses: Sequence[str], by: int | None) -> list[RevokeOutcome]:
-    """Takes the live licence of each address back; one outcome per address, in order.
+    """Takes the live license of each address back; one outcome per address, in order.
 
-    A new free licence takes the place of each revoked one, so the plan keeps its size. Held seats
+    A new free license takes the place of each revoked one, so the plan keeps its size. Held seats
     stay held.
 
     Errors: PlanNotFound.
@@ -47,7 +47,7 @@ def revoke(*, plan_uuid: UUID, addresses: Sequence[str], by: int | None) -> list
 
 @transaction.atomic(durable=True)
 def revoke_all(*, plan_uuid: UUID, by: int | None) -> int:
-    """Takes every live licence of the plan back and returns how many. Held seats stay held."""
+    """Takes every live license of the plan back and returns how many. Held seats stay held."""
     plan = seats.lock_plan(plan_uuid)
     rows = (
         models.License.objects.filter(plan=plan, status__in=LIVE).order_by("pk").values_list("pk", "status")
@@ -84,7 +84,7 @@ def _revoke(
 
 @transaction.atomic(durable=True)
 def freeze_unused(*, plan_uuid: UUID, by: int | None) -> int:
-    """Deletes the plan's free licences, but not those that are held, and returns how many."""
+    """Deletes the plan's free licenses, but not those that are held, and returns how many."""
     plan = seats.lock_plan(plan_uuid)
     free = seats.free_count(plan)
     unused = models.License.objects.filter(plan=plan, status=Status.UNASSIGNED).order_by("pk")
@@ -99,7 +99,7 @@ def freeze_unused(*, plan_uuid: UUID, by: int | None) -> int:
 
 
 def add_licenses(plan: models.Plan, count: int, *, by: int | None, at: datetime) -> None:
-    """Adds free licences to the plan, whose lock the caller holds. Three statements per 1,000."""
+    """Adds free licenses to the plan, whose lock the caller holds. Three statements per 1,000."""
     for chunk in sets.chunks(range(count)):
         uuids = sorted(uuid.uuid4() for _ in chunk)
         sets.insert(

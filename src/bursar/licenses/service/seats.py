@@ -56,7 +56,7 @@ def unavailable_message(reason: str, title: str) -> str:
 
 
 def live_licenses(plan: models.Plan, emails: Collection[str]) -> dict[str, models.License]:
-    """Who of these holds a live licence of the plan. One query."""
+    """Who of these holds a live license of the plan. One query."""
     licenses = models.License.objects.filter(plan=plan, email__in=emails, status__in=LIVE)
     return {each.email: each for each in licenses if each.email is not None}
 
@@ -93,7 +93,7 @@ def move_counts(plan: models.Plan, changes: dict[Status, int]) -> None:
 def hold(*, plan_uuid: UUID, customer_uuid: UUID, seats: Sequence[Seat]) -> list[HoldOutcome]:
     """Keeps a seat for each address until its approval is through; one outcome per seat, in order.
 
-    All or nothing. The same approval again holds nothing more; an address that holds a live licence
+    All or nothing. The same approval again holds nothing more; an address that holds a live license
     of the plan needs no seat, and two approvals of one address share one.
 
     Errors: PlanNotFound, PlanUnavailable, NotEnoughLicenses.

@@ -1,15 +1,15 @@
-"""Giving licences to addresses directly."""
+"""Giving licenses to addresses directly."""
 
 import pytest
 
 from bursar.lib.outcomes import Refusal
 from bursar.licenses import api as licenses
 from bursar.licenses.data import NotEnoughLicenses, PlanNotFound, PlanUnavailable, Status
-from tests.cast import NOWHERE, Organisation
+from tests.cast import NOWHERE, Organization
 from tests.statements import counted
 
 
-def test_who_holds_a_license_keeps_it(acme: Organisation) -> None:
+def test_who_holds_a_license_keeps_it(acme: Organization) -> None:
     plan = acme.plan(free=3)
 
     first = licenses.assign(plan_uuid=plan.uuid, addresses=["bob@acme.test"], by=10)
@@ -20,7 +20,7 @@ def test_who_holds_a_license_keeps_it(acme: Organisation) -> None:
     assert not again[0].is_new
 
 
-def test_an_accent_makes_another_person(acme: Organisation) -> None:
+def test_an_accent_makes_another_person(acme: Organization) -> None:
     plan = acme.plan(free=2)
 
     with_accent, without = licenses.assign(
@@ -31,7 +31,7 @@ def test_an_accent_makes_another_person(acme: Organisation) -> None:
     assert licenses.count_by_status(plan.uuid) == {Status.ASSIGNED: 2}
 
 
-def test_too_few_free_licenses_refuse_the_whole_set(acme: Organisation) -> None:
+def test_too_few_free_licenses_refuse_the_whole_set(acme: Organization) -> None:
     plan = acme.plan(free=1)
 
     with pytest.raises(NotEnoughLicenses) as refused:
@@ -41,7 +41,7 @@ def test_too_few_free_licenses_refuse_the_whole_set(acme: Organisation) -> None:
     assert licenses.count_by_status(plan.uuid) == {Status.UNASSIGNED: 1}
 
 
-def test_what_is_not_an_address_is_refused_by_itself(acme: Organisation) -> None:
+def test_what_is_not_an_address_is_refused_by_itself(acme: Organization) -> None:
     plan = acme.plan(free=2)
 
     bad, good = licenses.assign(plan_uuid=plan.uuid, addresses=["no address", "bob@acme.test"], by=10)
@@ -52,7 +52,7 @@ def test_what_is_not_an_address_is_refused_by_itself(acme: Organisation) -> None
     assert good.is_new
 
 
-def test_an_address_that_comes_twice_gets_one_license(acme: Organisation) -> None:
+def test_an_address_that_comes_twice_gets_one_license(acme: Organization) -> None:
     plan = acme.plan(free=2)
 
     first, second = licenses.assign(plan_uuid=plan.uuid, addresses=["bob@acme.test", "BOB@acme.test"], by=10)
@@ -67,7 +67,7 @@ def test_an_address_that_comes_twice_gets_one_license(acme: Organisation) -> Non
     [({"is_active": False}, "plan_inactive"), ({"days_left": -1}, "plan_expired")],
 )
 def test_a_plan_that_grants_nothing_now_assigns_nothing(
-    acme: Organisation, fields: dict[str, object], reason: str
+    acme: Organization, fields: dict[str, object], reason: str
 ) -> None:
     plan = acme.plan(free=1, **fields)  # type: ignore[arg-type]
 
@@ -77,12 +77,12 @@ def test_a_plan_that_grants_nothing_now_assigns_nothing(
     assert refused.value.fields["reason"] == reason
 
 
-def test_an_unknown_plan_is_not_found(acme: Organisation) -> None:
+def test_an_unknown_plan_is_not_found(acme: Organization) -> None:
     with pytest.raises(PlanNotFound):
         licenses.assign(plan_uuid=NOWHERE, addresses=["bob@acme.test"], by=10)
 
 
-def test_the_story_of_a_license_says_who_did_what(acme: Organisation) -> None:
+def test_the_story_of_a_license_says_who_did_what(acme: Organization) -> None:
     plan = acme.plan(free=1)
     (outcome,) = licenses.assign(plan_uuid=plan.uuid, addresses=["bob@acme.test"], by=10)
     licenses.activate(activation_key=outcome.activation_key, email="bob@acme.test", lms_user_id=11)
@@ -96,7 +96,7 @@ def test_the_story_of_a_license_says_who_did_what(acme: Organisation) -> None:
     ]
 
 
-def test_the_counts_on_the_plan_agree_with_its_licenses(acme: Organisation) -> None:
+def test_the_counts_on_the_plan_agree_with_its_licenses(acme: Organization) -> None:
     plan = acme.plan(free=5)
     outcomes = licenses.assign(plan_uuid=plan.uuid, addresses=["bob@acme.test", "dana@acme.test"], by=10)
     licenses.activate(activation_key=outcomes[0].activation_key, email="bob@acme.test", lms_user_id=11)
@@ -113,7 +113,7 @@ def test_the_counts_on_the_plan_agree_with_its_licenses(acme: Organisation) -> N
     assert (row.unassigned_count, row.assigned_count, row.activated_count, row.revoked_count) == (4, 1, 0, 1)
 
 
-def test_assigning_takes_the_same_statements_for_one_and_for_two_hundred(acme: Organisation) -> None:
+def test_assigning_takes_the_same_statements_for_one_and_for_two_hundred(acme: Organization) -> None:
     plan = acme.plan(free=201)
     addresses = [f"learner{number}@acme.test" for number in range(201)]
 

@@ -1,4 +1,4 @@
-"""A learner's licences, activation and the overview, over HTTP."""
+"""A learner's licenses, activation and the overview, over HTTP."""
 
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -12,7 +12,7 @@ from bursar.licenses import api as licenses
 from bursar.licenses.data import Plan, Status
 from bursar.licenses.models import License
 from bursar.licenses.models import Plan as PlanRow
-from tests.cast import ALICE, BOB, CAROL, DANA, NOWHERE, OLGA, STRAY, Client, Member, Organisation
+from tests.cast import ALICE, BOB, CAROL, DANA, NOWHERE, OLGA, STRAY, Client, Member, Organization
 from tests.statements import counted
 
 LICENSES = "/api/v1/learner-licenses/"
@@ -20,7 +20,7 @@ ACTIVATION = "/api/v1/license-activation"
 
 
 def give(plan: Plan, member: Member) -> tuple[UUID, UUID]:
-    """A licence for the member: its uuid and its activation key."""
+    """A license for the member: its uuid and its activation key."""
     (outcome,) = licenses.assign(plan_uuid=plan.uuid, addresses=[member.email], by=None)
     assert outcome.license_uuid is not None
     assert outcome.activation_key is not None
@@ -28,7 +28,7 @@ def give(plan: Plan, member: Member) -> tuple[UUID, UUID]:
 
 
 def test_a_learner_sees_the_own_license_with_its_plan_and_agreement(
-    acme: Organisation, client_of: Client
+    acme: Organization, client_of: Client
 ) -> None:
     plan = acme.plan(free=2, title="Acme 2026")
     license_uuid, key = give(plan, BOB)
@@ -57,7 +57,7 @@ def test_a_learner_sees_the_own_license_with_its_plan_and_agreement(
     ],
 )
 def test_which_licenses_are_listed(
-    acme: Organisation, client_of: Client, params: dict[str, str], count: int
+    acme: Organization, client_of: Client, params: dict[str, str], count: int
 ) -> None:
     current, expired, inactive, revoked = (acme.plan(free=1) for _ in range(4))
     for plan in (current, expired, inactive, revoked):
@@ -71,7 +71,7 @@ def test_which_licenses_are_listed(
     assert page["count"] == count
 
 
-def test_an_unconfirmed_address_opens_nothing(acme: Organisation, client_of: Client) -> None:
+def test_an_unconfirmed_address_opens_nothing(acme: Organization, client_of: Client) -> None:
     plan = acme.plan(free=1)
     thief = Member("thief", "victim@acme.test", 500)
     identity.save_people([PersonToSave(thief.email, thief.username, lms_user_id=500, is_confirmed=False)])
@@ -87,7 +87,7 @@ def test_an_unconfirmed_address_opens_nothing(acme: Organisation, client_of: Cli
     assert License.objects.get(email=thief.email).status == Status.ASSIGNED
 
 
-def test_twenty_licenses_take_the_statements_of_one(acme: Organisation, client_of: Client) -> None:
+def test_twenty_licenses_take_the_statements_of_one(acme: Organization, client_of: Client) -> None:
     client = client_of(BOB)
     give(acme.plan(free=1), BOB)
     with counted() as one:
@@ -104,7 +104,7 @@ def test_twenty_licenses_take_the_statements_of_one(acme: Organisation, client_o
 
 @pytest.mark.parametrize("member", [CAROL, STRAY])
 def test_who_does_not_belong_to_the_customer_sees_nothing(
-    acme: Organisation, client_of: Client, member: Member
+    acme: Organization, client_of: Client, member: Member
 ) -> None:
     foreign = client_of(member).get(LICENSES, {"enterprise_customer_uuid": str(acme.uuid)})
     missing = client_of(member).get(LICENSES, {"enterprise_customer_uuid": str(NOWHERE)})
@@ -113,7 +113,7 @@ def test_who_does_not_belong_to_the_customer_sees_nothing(
     assert foreign.json() == missing.json()
 
 
-def test_a_missing_or_bad_customer_says_what_to_mend(acme: Organisation, client_of: Client) -> None:
+def test_a_missing_or_bad_customer_says_what_to_mend(acme: Organization, client_of: Client) -> None:
     assert client_of(BOB).get(LICENSES).status_code == 400
     bad = client_of(BOB).get(LICENSES, {"enterprise_customer_uuid": "acme"})
     assert (bad.status_code, bad.json()) == (400, {"detail": "acme is not a valid uuid."})
@@ -128,7 +128,7 @@ def test_a_missing_or_bad_customer_says_what_to_mend(acme: Organisation, client_
 
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_a_learner_activates_the_own_license_as_often_as_they_like(
-    acme: Organisation, client_of: Client, slash: str
+    acme: Organization, client_of: Client, slash: str
 ) -> None:
     license_uuid, key = give(acme.plan(free=1), BOB)
 
@@ -147,7 +147,7 @@ def test_a_learner_activates_the_own_license_as_often_as_they_like(
     ]
 
 
-def test_a_key_works_for_its_holder_alone(acme: Organisation, client_of: Client) -> None:
+def test_a_key_works_for_its_holder_alone(acme: Organization, client_of: Client) -> None:
     _license_uuid, key = give(acme.plan(free=1), BOB)
 
     for member in (DANA, ALICE, OLGA, STRAY):
@@ -157,7 +157,7 @@ def test_a_key_works_for_its_holder_alone(acme: Organisation, client_of: Client)
         assert foreign.json() == missing.json() == {"detail": "No License matches the given query."}
 
 
-def test_a_revoked_license_is_never_activated(acme: Organisation, client_of: Client) -> None:
+def test_a_revoked_license_is_never_activated(acme: Organization, client_of: Client) -> None:
     plan = acme.plan(free=1)
     _license_uuid, key = give(plan, BOB)
     licenses.revoke(plan_uuid=plan.uuid, addresses=[BOB.email], by=None)
@@ -168,7 +168,7 @@ def test_a_revoked_license_is_never_activated(acme: Organisation, client_of: Cli
     assert isinstance(response.json(), str)
 
 
-def test_a_license_of_an_expired_plan_is_not_activated(acme: Organisation, client_of: Client) -> None:
+def test_a_license_of_an_expired_plan_is_not_activated(acme: Organization, client_of: Client) -> None:
     plan = acme.plan(free=1)
     _license_uuid, key = give(plan, BOB)
     PlanRow.objects.filter(pk=plan.uuid).update(expires_at=clock.now() - timedelta(days=1))
@@ -183,7 +183,7 @@ def test_a_license_of_an_expired_plan_is_not_activated(acme: Organisation, clien
         ("?activation_key=zz", "zz is not a valid activation key."),
     ],
 )
-def test_a_bad_key_says_what_to_mend(acme: Organisation, client_of: Client, query: str, detail: str) -> None:
+def test_a_bad_key_says_what_to_mend(acme: Organization, client_of: Client, query: str, detail: str) -> None:
     response = client_of(BOB).post(f"{ACTIVATION}{query}")
 
     assert (response.status_code, response.json()) == (400, {"detail": detail})
@@ -192,7 +192,7 @@ def test_a_bad_key_says_what_to_mend(acme: Organisation, client_of: Client, quer
 # Overview
 
 
-def test_an_administrator_counts_the_licenses_of_a_plan(acme: Organisation, client_of: Client) -> None:
+def test_an_administrator_counts_the_licenses_of_a_plan(acme: Organization, client_of: Client) -> None:
     plan = acme.plan(free=5)
     give(plan, BOB)
     give(plan, DANA)
@@ -216,7 +216,7 @@ def test_an_administrator_counts_the_licenses_of_a_plan(acme: Organisation, clie
 
 @pytest.mark.parametrize("member", [BOB, CAROL, STRAY])
 def test_a_foreign_plan_and_a_missing_one_look_the_same(
-    acme: Organisation, client_of: Client, member: Member
+    acme: Organization, client_of: Client, member: Member
 ) -> None:
     foreign = client_of(member).get(f"/api/v1/subscriptions/{acme.plan().uuid}/licenses/overview/")
     missing = client_of(member).get(f"/api/v1/subscriptions/{NOWHERE}/licenses/overview/")

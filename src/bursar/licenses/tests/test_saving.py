@@ -12,11 +12,11 @@ from bursar.lib.outcomes import Saved
 from bursar.licenses import api as licenses
 from bursar.licenses.data import AgreementToSave, PlanToSave, Status
 from bursar.licenses.models import Agreement, Plan
-from tests.cast import ACME, GLOBEX, NOWHERE, Organisation
+from tests.cast import ACME, GLOBEX, NOWHERE, Organization
 
 
 @pytest.fixture
-def plan(acme: Organisation) -> PlanToSave:
+def plan(acme: Organization) -> PlanToSave:
     now = clock.now()
     return PlanToSave(
         uuid=uuid4(),
@@ -76,7 +76,7 @@ def test_another_customers_plan_is_not_taken_over(plan: PlanToSave) -> None:
         licenses.save_plans([replace(plan, uuid=uuid4(), customer_uuid=NOWHERE)])
 
 
-def test_an_agreement_is_made_once_and_follows_its_customers_name(acme: Organisation) -> None:
+def test_an_agreement_is_made_once_and_follows_its_customers_name(acme: Organization) -> None:
     assert licenses.save_agreements([AgreementToSave(ACME, "acme", "Acme")]) == Saved(unchanged=1)
     assert licenses.save_agreements([AgreementToSave(ACME, "acme", "Acme Ltd")]) == Saved(changed=1)
     assert Agreement.objects.get(customer_uuid=ACME).customer_name == "Acme Ltd"
@@ -85,7 +85,7 @@ def test_an_agreement_is_made_once_and_follows_its_customers_name(acme: Organisa
 # Auto-apply, freeze and revoke, as far as they take or leave seats
 
 
-def test_auto_apply_gives_one_activated_license_and_never_a_second(acme: Organisation) -> None:
+def test_auto_apply_gives_one_activated_license_and_never_a_second(acme: Organization) -> None:
     plan = acme.plan(free=2, should_auto_apply=True)
 
     first = licenses.auto_apply(customer_uuid=ACME, email="bob@acme.test", lms_user_id=11)
@@ -96,7 +96,7 @@ def test_auto_apply_gives_one_activated_license_and_never_a_second(acme: Organis
     assert licenses.count_by_status(plan.uuid) == {Status.ACTIVATED: 1, Status.UNASSIGNED: 1}
 
 
-def test_auto_apply_without_such_a_plan_or_after_a_revocation_is_refused(acme: Organisation) -> None:
+def test_auto_apply_without_such_a_plan_or_after_a_revocation_is_refused(acme: Organization) -> None:
     from bursar.licenses.data import NothingToApply
 
     with pytest.raises(NothingToApply):
@@ -109,7 +109,7 @@ def test_auto_apply_without_such_a_plan_or_after_a_revocation_is_refused(acme: O
         licenses.auto_apply(customer_uuid=ACME, email="bob@acme.test", lms_user_id=11)
 
 
-def test_a_revoked_license_is_replaced_by_a_free_one_and_a_stranger_is_named(acme: Organisation) -> None:
+def test_a_revoked_license_is_replaced_by_a_free_one_and_a_stranger_is_named(acme: Organization) -> None:
     plan = acme.plan(free=1)
     licenses.assign(plan_uuid=plan.uuid, addresses=["bob@acme.test"], by=10)
 

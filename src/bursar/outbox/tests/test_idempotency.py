@@ -8,25 +8,25 @@ from rest_framework.test import APIClient
 from bursar.lib import clock
 from bursar.outbox.models import IdempotencyRecord
 from bursar.subsidy_requests.models import LicenseRequest
-from tests.cast import BOB, DANA, PYTHON, Client, Organisation
+from tests.cast import BOB, DANA, PYTHON, Client, Organization
 
 PATH = "/api/v1/license-requests/"
 
 
 @pytest.fixture
-def bob(acme: Organisation, client_of: Client) -> APIClient:
+def bob(acme: Organization, client_of: Client) -> APIClient:
     acme.takes_requests()
     acme.plan()
     return client_of(BOB)
 
 
-def ask(client: APIClient, acme: Organisation, key: str, course: str = PYTHON) -> tuple[int, object, str]:
+def ask(client: APIClient, acme: Organization, key: str, course: str = PYTHON) -> tuple[int, object, str]:
     body = {"enterprise_customer_uuid": str(acme.uuid), "course_id": course}
     response = client.post(PATH, body, headers={"Idempotency-Key": key})
     return response.status_code, response.json(), response.headers.get("Idempotency-Replayed", "")
 
 
-def test_the_first_answer_is_given_again(acme: Organisation, bob: APIClient) -> None:
+def test_the_first_answer_is_given_again(acme: Organization, bob: APIClient) -> None:
     first = ask(bob, acme, "one")
     again = ask(bob, acme, "one")
 
@@ -36,7 +36,7 @@ def test_the_first_answer_is_given_again(acme: Organisation, bob: APIClient) -> 
     assert LicenseRequest.objects.count() == 1
 
 
-def test_another_body_with_the_same_key_is_refused(acme: Organisation, bob: APIClient) -> None:
+def test_another_body_with_the_same_key_is_refused(acme: Organization, bob: APIClient) -> None:
     ask(bob, acme, "one")
 
     status, body, _replayed = ask(bob, acme, "one", course="HarvardX+CS50")
@@ -45,13 +45,13 @@ def test_another_body_with_the_same_key_is_refused(acme: Organisation, bob: APIC
     assert body["code"] == "idempotency_key_reused"  # type: ignore[index]
 
 
-def test_another_persons_key_is_another_key(acme: Organisation, bob: APIClient, client_of: Client) -> None:
+def test_another_persons_key_is_another_key(acme: Organization, bob: APIClient, client_of: Client) -> None:
     assert ask(bob, acme, "one")[0] == 201
     assert ask(client_of(DANA), acme, "one")[0] == 201
     assert LicenseRequest.objects.count() == 2
 
 
-def test_while_the_first_runs_the_second_is_told_to_wait(acme: Organisation, bob: APIClient) -> None:
+def test_while_the_first_runs_the_second_is_told_to_wait(acme: Organization, bob: APIClient) -> None:
     ask(bob, acme, "one")
     IdempotencyRecord.objects.update(
         status=None, answer="", running_until=clock.now() + timedelta(seconds=60)
@@ -63,7 +63,7 @@ def test_while_the_first_runs_the_second_is_told_to_wait(acme: Organisation, bob
     assert body["code"] == "idempotency_key_busy"  # type: ignore[index]
 
 
-def test_after_a_crash_the_command_runs_again(acme: Organisation, bob: APIClient) -> None:
+def test_after_a_crash_the_command_runs_again(acme: Organization, bob: APIClient) -> None:
     ask(bob, acme, "one")
     LicenseRequest.objects.all().delete()
     IdempotencyRecord.objects.update(status=None, answer="", running_until=clock.now() - timedelta(seconds=1))
@@ -72,14 +72,14 @@ def test_after_a_crash_the_command_runs_again(acme: Organisation, bob: APIClient
     assert LicenseRequest.objects.count() == 1
 
 
-def test_what_the_caller_can_mend_is_not_remembered(acme: Organisation, bob: APIClient) -> None:
+def test_what_the_caller_can_mend_is_not_remembered(acme: Organization, bob: APIClient) -> None:
     body = {"enterprise_customer_uuid": str(acme.uuid), "course_id": "x" * 500}
 
     assert bob.post(PATH, body, headers={"Idempotency-Key": "one"}).status_code == 400
     assert not IdempotencyRecord.objects.exists()
 
 
-def test_after_a_day_a_key_is_new(acme: Organisation, bob: APIClient) -> None:
+def test_after_a_day_a_key_is_new(acme: Organization, bob: APIClient) -> None:
     ask(bob, acme, "one")
     LicenseRequest.objects.all().delete()
     IdempotencyRecord.objects.update(created_at=clock.now() - timedelta(hours=25))
@@ -88,7 +88,7 @@ def test_after_a_day_a_key_is_new(acme: Organisation, bob: APIClient) -> None:
 
 
 @pytest.mark.parametrize("key", ["", " ", "x" * 256])
-def test_a_key_that_is_none_is_refused(acme: Organisation, bob: APIClient, key: str) -> None:
+def test_a_key_that_is_none_is_refused(acme: Organization, bob: APIClient, key: str) -> None:
     status, body, _replayed = ask(bob, acme, key)
 
     assert status == 400

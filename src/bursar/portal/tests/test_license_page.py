@@ -8,11 +8,11 @@ from django.test import Client
 from bursar.identity.models import User
 from bursar.licenses import api as licenses
 from bursar.licenses.data import Plan
-from tests.cast import ALICE, BOB, Member, Organisation
+from tests.cast import ALICE, BOB, Member, Organization
 
 
 @pytest.fixture
-def plan(acme: Organisation) -> Plan:
+def plan(acme: Organization) -> Plan:
     return acme.plan(free=1, title="Acme 2026")
 
 

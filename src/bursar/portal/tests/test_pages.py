@@ -97,7 +97,7 @@ def test_staff_find_the_administration(db):
 
 def test_without_roles_the_page_says_what_to_do(db):
     assert (
-        "No organisation has given you a role yet"
+        "No organization has given you a role yet"
         in sign_in(PersonToSave("b@x.test", "b")).get("/").content.decode()
     )
 

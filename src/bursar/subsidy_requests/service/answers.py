@@ -35,10 +35,10 @@ _RACES = 3
 
 
 def approve(approval: Approval, *, by: int) -> list[AnswerOutcome]:
-    """Says yes to the requests: they become pending at once, the background assigns the licences.
+    """Says yes to the requests: they become pending at once, the background assigns the licenses.
 
     One outcome per request, in order. Seats are held first, all or none, so every yes has its
-    licence; a request that is approved or pending already, unknown or another customer's is passed over.
+    license; a request that is approved or pending already, unknown or another customer's is passed over.
     A request in error whose learner has a newer open one is refused by itself (``superseded``).
 
     Errors: BatchInvalid, NotAnswerable (one of them was declined), and from licenses PlanNotFound,

@@ -1,4 +1,4 @@
-"""How pending ends: with the licence, or with an error that says why."""
+"""How pending ends: with the license, or with an error that says why."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -32,7 +32,7 @@ AnswerT = TypeVar("AnswerT")
 
 
 def close_fulfilled(deliveries: Sequence[Delivery[LicenseAssigned]]) -> None:
-    """Makes requests approved whose licence is there, and writes to the learners if that was wanted.
+    """Makes requests approved whose license is there, and writes to the learners if that was wanted.
 
     A fact whose approval is not the pending one's (a replay, an answer that ended otherwise) changes nothing.
     """
@@ -95,7 +95,7 @@ def _approved_message(row: models.LicenseRequest, customer: Customer, license_: 
 
 @transaction.atomic(durable=True)
 def close_refused(deliveries: Sequence[Delivery[AssignmentRefused]]) -> None:
-    """Makes pending requests errors whose licence could not be assigned, with the reason."""
+    """Makes pending requests errors whose license could not be assigned, with the reason."""
     fresh = outbox.accept(CLOSE_REFUSED, deliveries)
     reasons = {fact.approval_uuid: (fact.code, fact.message) for delivery in fresh for fact in delivery.facts}
     _write_errors(reasons)

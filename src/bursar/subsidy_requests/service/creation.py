@@ -43,7 +43,7 @@ _COLUMNS = (
 
 
 def request_license(request: NewRequest, *, by: int | None) -> models.LicenseRequest:
-    """Makes a request for a licence and returns it.
+    """Makes a request for a license and returns it.
 
     The learner must be linked to a customer whose portal and requests are on and which has a current,
     active plan, even one with nothing left: the administrator then sees that somebody waits.

@@ -31,7 +31,7 @@ def visible_configurations(customer_uuids: Collection[UUID] | None) -> QuerySet[
 
 
 def tell_story(request: models.LicenseRequest) -> list[StoryLine]:
-    """Everything that became of a request, its licence and its mails, oldest first. Constant queries."""
+    """Everything that became of a request, its license and its mails, oldest first. Constant queries."""
     lines = [
         StoryLine(
             row.history_date,

@@ -30,13 +30,13 @@ from bursar.subsidy_requests.data import (
     SubsidyType,
 )
 from bursar.subsidy_requests.models import LicenseRequest
-from tests.cast import ALICE, BOB, DANA, ERIN, PYTHON, Organisation
+from tests.cast import ALICE, BOB, DANA, ERIN, PYTHON, Organization
 
 Drain = Callable[[], None]
 
 
 @pytest.fixture
-def requests(acme: Organisation) -> dict[str, UUID]:
+def requests(acme: Organization) -> dict[str, UUID]:
     """An open request of each of Acme's learners."""
     acme.takes_requests()
     learners = [BOB, DANA, ERIN]
@@ -53,7 +53,7 @@ def request_of(request_uuid: UUID) -> LicenseRequest:
 
 
 def test_who_holds_a_live_license_of_the_plan_is_approved_with_it(
-    acme: Organisation, requests: dict[str, UUID], drain: Drain
+    acme: Organization, requests: dict[str, UUID], drain: Drain
 ) -> None:
     plan = acme.plan(free=1)
     (held,) = licenses.assign(plan_uuid=plan.uuid, addresses=[BOB.email], by=None)
@@ -67,7 +67,7 @@ def test_who_holds_a_live_license_of_the_plan_is_approved_with_it(
 
 
 def test_a_live_license_of_another_plan_is_no_obstacle(
-    acme: Organisation, requests: dict[str, UUID], drain: Drain
+    acme: Organization, requests: dict[str, UUID], drain: Drain
 ) -> None:
     other, plan = acme.plan(free=1), acme.plan(free=1)
     licenses.assign(plan_uuid=other.uuid, addresses=[BOB.email], by=None)
@@ -81,7 +81,7 @@ def test_a_live_license_of_another_plan_is_no_obstacle(
 
 
 def test_assigning_directly_to_an_address_with_a_hold_uses_that_seat(
-    acme: Organisation, requests: dict[str, UUID], drain: Drain
+    acme: Organization, requests: dict[str, UUID], drain: Drain
 ) -> None:
     plan = acme.plan(free=1)
     approve(plan, requests["bob"])
@@ -96,7 +96,7 @@ def test_assigning_directly_to_an_address_with_a_hold_uses_that_seat(
 
 
 def test_assigning_directly_to_someone_else_leaves_a_held_seat_alone(
-    acme: Organisation, requests: dict[str, UUID]
+    acme: Organization, requests: dict[str, UUID]
 ) -> None:
     plan = acme.plan(free=1)
     approve(plan, requests["bob"])
@@ -108,7 +108,7 @@ def test_assigning_directly_to_someone_else_leaves_a_held_seat_alone(
 
 
 def test_a_freeze_leaves_held_seats_alone(
-    acme: Organisation, requests: dict[str, UUID], drain: Drain
+    acme: Organization, requests: dict[str, UUID], drain: Drain
 ) -> None:
     plan = acme.plan(free=5)
     approve(plan, requests["bob"], requests["dana"])
@@ -121,7 +121,7 @@ def test_a_freeze_leaves_held_seats_alone(
 
 
 def test_revoking_all_leaves_held_seats_alone(
-    acme: Organisation, requests: dict[str, UUID], drain: Drain
+    acme: Organization, requests: dict[str, UUID], drain: Drain
 ) -> None:
     plan = acme.plan(free=2)
     licenses.assign(plan_uuid=plan.uuid, addresses=["someone@acme.test"], by=None)
@@ -138,7 +138,7 @@ def test_revoking_all_leaves_held_seats_alone(
     }
 
 
-def test_auto_apply_leaves_held_seats_alone(acme: Organisation, requests: dict[str, UUID]) -> None:
+def test_auto_apply_leaves_held_seats_alone(acme: Organization, requests: dict[str, UUID]) -> None:
     plan = acme.plan(free=1, should_auto_apply=True)
     approve(plan, requests["bob"])
 
@@ -151,7 +151,7 @@ def test_auto_apply_leaves_held_seats_alone(acme: Organisation, requests: dict[s
     [({"is_active": False}, "plan_inactive"), ({"expires_at": timedelta(days=-1)}, "plan_expired")],
 )
 def test_a_plan_that_ended_meanwhile_ends_the_request_in_error_and_frees_the_seat(
-    acme: Organisation, requests: dict[str, UUID], drain: Drain, change: dict[str, object], code: str
+    acme: Organization, requests: dict[str, UUID], drain: Drain, change: dict[str, object], code: str
 ) -> None:
     plan = acme.plan(free=1)
     approve(plan, requests["bob"])
@@ -168,7 +168,7 @@ def test_a_plan_that_ended_meanwhile_ends_the_request_in_error_and_frees_the_sea
 
 
 def test_a_hold_that_is_gone_ends_the_request_in_error(
-    acme: Organisation, requests: dict[str, UUID], drain: Drain
+    acme: Organization, requests: dict[str, UUID], drain: Drain
 ) -> None:
     plan = acme.plan(free=1)
     approve(plan, requests["bob"])
@@ -182,7 +182,7 @@ def test_a_hold_that_is_gone_ends_the_request_in_error(
 
 
 def test_an_approval_whose_event_is_dead_ends_in_error_and_a_later_replay_does_nothing(
-    acme: Organisation, requests: dict[str, UUID], drain: Drain
+    acme: Organization, requests: dict[str, UUID], drain: Drain
 ) -> None:
     plan = acme.plan(free=2)
     approve(plan, requests["bob"], requests["dana"])
@@ -225,7 +225,7 @@ def _let_every_try_fail(drain: Drain) -> None:
 
 
 def test_a_pending_request_cannot_be_declined(
-    acme: Organisation, requests: dict[str, UUID], drain: Drain
+    acme: Organization, requests: dict[str, UUID], drain: Drain
 ) -> None:
     plan = acme.plan(free=2)
     approve(plan, requests["bob"])
@@ -241,7 +241,7 @@ def test_a_pending_request_cannot_be_declined(
 
 
 def test_a_pending_request_cannot_be_withdrawn(
-    acme: Organisation, requests: dict[str, UUID], drain: Drain
+    acme: Organization, requests: dict[str, UUID], drain: Drain
 ) -> None:
     approve(acme.plan(free=1), requests["bob"])
 
@@ -253,7 +253,7 @@ def test_a_pending_request_cannot_be_withdrawn(
 
 
 def test_a_change_of_type_leaves_a_pending_request_to_end_by_itself(
-    acme: Organisation, requests: dict[str, UUID], drain: Drain
+    acme: Organization, requests: dict[str, UUID], drain: Drain
 ) -> None:
     approve(acme.plan(free=1), requests["bob"])
 
@@ -264,7 +264,7 @@ def test_a_change_of_type_leaves_a_pending_request_to_end_by_itself(
 
 
 def test_an_error_whose_learner_has_asked_again_is_superseded(
-    acme: Organisation, requests: dict[str, UUID], drain: Drain
+    acme: Organization, requests: dict[str, UUID], drain: Drain
 ) -> None:
     plan = acme.plan(free=3)
     approve(plan, requests["bob"])
@@ -282,7 +282,7 @@ def test_an_error_whose_learner_has_asked_again_is_superseded(
     assert license_models.Hold.objects.count() == 2
 
 
-def test_an_error_can_be_approved_again(acme: Organisation, requests: dict[str, UUID], drain: Drain) -> None:
+def test_an_error_can_be_approved_again(acme: Organization, requests: dict[str, UUID], drain: Drain) -> None:
     plan = acme.plan(free=1)
     approve(plan, requests["bob"])
     licenses.release(approval_uuids=[request_of(requests["bob"]).approval_uuid])
@@ -296,7 +296,7 @@ def test_an_error_can_be_approved_again(acme: Organisation, requests: dict[str, 
 
 
 def test_revoking_the_license_leaves_the_request_approved_and_lets_the_learner_ask_again(
-    acme: Organisation, requests: dict[str, UUID], drain: Drain
+    acme: Organization, requests: dict[str, UUID], drain: Drain
 ) -> None:
     plan = acme.plan(free=1)
     approve(plan, requests["bob"])
@@ -312,7 +312,7 @@ def test_revoking_the_license_leaves_the_request_approved_and_lets_the_learner_a
 
 
 def test_a_hold_left_by_a_crash_is_released_after_a_quarter_of_an_hour(
-    acme: Organisation, requests: dict[str, UUID]
+    acme: Organization, requests: dict[str, UUID]
 ) -> None:
     plan = acme.plan(free=3)
     approve(plan, requests["bob"])
@@ -327,7 +327,7 @@ def test_a_hold_left_by_a_crash_is_released_after_a_quarter_of_an_hour(
 
 
 def test_an_approval_that_is_delivered_twice_assigns_once(
-    acme: Organisation, requests: dict[str, UUID], drain: Drain
+    acme: Organization, requests: dict[str, UUID], drain: Drain
 ) -> None:
     plan = acme.plan(free=2)
     approve(plan, requests["bob"])
@@ -340,7 +340,7 @@ def test_an_approval_that_is_delivered_twice_assigns_once(
 
 
 def test_an_old_approval_of_a_request_that_was_approved_again_takes_no_seat(
-    acme: Organisation, requests: dict[str, UUID], drain: Drain
+    acme: Organization, requests: dict[str, UUID], drain: Drain
 ) -> None:
     plan = acme.plan(free=2)
     approve(plan, requests["bob"])

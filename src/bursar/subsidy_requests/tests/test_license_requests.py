@@ -27,7 +27,7 @@ from tests.cast import (
     STRAY,
     Client,
     Member,
-    Organisation,
+    Organization,
 )
 from tests.statements import counted
 
@@ -38,15 +38,15 @@ Drain = Callable[[], None]
 
 
 @pytest.fixture
-def configured(acme: Organisation) -> Organisation:
-    """Acme takes requests and has a plan with two free licences."""
+def configured(acme: Organization) -> Organization:
+    """Acme takes requests and has a plan with two free licenses."""
     acme.takes_requests()
     acme.plan(free=2)
     return acme
 
 
-def ask(client: APIClient, organisation: Organisation, course: object = PYTHON) -> tuple[int, object]:
-    body = {"enterprise_customer_uuid": str(organisation.uuid), "course_id": course}
+def ask(client: APIClient, organization: Organization, course: object = PYTHON) -> tuple[int, object]:
+    body = {"enterprise_customer_uuid": str(organization.uuid), "course_id": course}
     response = client.post(REQUESTS, body)
     return response.status_code, response.json()
 
@@ -54,7 +54,7 @@ def ask(client: APIClient, organisation: Organisation, course: object = PYTHON) 
 # Asking
 
 
-def test_a_learner_asks_for_a_license(configured: Organisation, client_of: Client) -> None:
+def test_a_learner_asks_for_a_license(configured: Organization, client_of: Client) -> None:
     status, row = ask(client_of(BOB), configured)
 
     assert status == 201
@@ -83,7 +83,7 @@ def test_a_learner_asks_for_a_license(configured: Organisation, client_of: Clien
     ]
 
 
-def test_a_request_for_any_course_may_be_open_once(configured: Organisation, client_of: Client) -> None:
+def test_a_request_for_any_course_may_be_open_once(configured: Organization, client_of: Client) -> None:
     ask(client_of(BOB), configured)
 
     status, body = ask(client_of(BOB), configured, CS50)
@@ -93,7 +93,7 @@ def test_a_request_for_any_course_may_be_open_once(configured: Organisation, cli
     assert LicenseRequest.objects.count() == 1
 
 
-def test_what_the_learner_may_not_set_is_ignored(configured: Organisation, client_of: Client) -> None:
+def test_what_the_learner_may_not_set_is_ignored(configured: Organization, client_of: Client) -> None:
     body = {
         "enterprise_customer_uuid": str(configured.uuid),
         "course_id": PYTHON,
@@ -109,7 +109,7 @@ def test_what_the_learner_may_not_set_is_ignored(configured: Organisation, clien
 
 @pytest.mark.parametrize("course", ["Nobody+Knows", "not a key", PYTHON + "x"])
 def test_a_course_outside_the_catalog_is_refused(
-    configured: Organisation, client_of: Client, course: str
+    configured: Organization, client_of: Client, course: str
 ) -> None:
     assert ask(client_of(BOB), configured, course)[0] == 422
     assert not LicenseRequest.objects.exists()
@@ -124,7 +124,7 @@ def test_a_course_outside_the_catalog_is_refused(
     ],
 )
 def test_a_customer_that_takes_no_license_requests_refuses(
-    acme: Organisation, client_of: Client, settings_of_acme: dict[str, object], code: str
+    acme: Organization, client_of: Client, settings_of_acme: dict[str, object], code: str
 ) -> None:
     acme.plan()
     acme.takes_requests(**settings_of_acme)  # type: ignore[arg-type]
@@ -139,7 +139,7 @@ def test_a_customer_that_takes_no_license_requests_refuses(
 
 
 def test_a_plan_with_nothing_left_still_takes_requests_and_an_expired_one_does_not(
-    acme: Organisation, client_of: Client
+    acme: Organization, client_of: Client
 ) -> None:
     acme.takes_requests()
     acme.plan(free=0)
@@ -155,7 +155,7 @@ def test_a_plan_with_nothing_left_still_takes_requests_and_an_expired_one_does_n
 
 @pytest.mark.parametrize("member", [STRAY, GUS, CAROL])
 def test_who_does_not_belong_to_the_customer_may_not_ask(
-    configured: Organisation, client_of: Client, member: Member
+    configured: Organization, client_of: Client, member: Member
 ) -> None:
     status, body = ask(client_of(member), configured)
 
@@ -163,7 +163,7 @@ def test_who_does_not_belong_to_the_customer_may_not_ask(
     assert body == {"detail": "Missing: requests.has_learner_or_admin_access"}
 
 
-def test_without_a_customer_nobody_may_ask(configured: Organisation, client_of: Client) -> None:
+def test_without_a_customer_nobody_may_ask(configured: Organization, client_of: Client) -> None:
     assert client_of(OLGA).post(REQUESTS, {"course_id": PYTHON}).status_code == 403
     assert client_of(None).post(REQUESTS, {"course_id": PYTHON}).status_code == 401
 
@@ -172,7 +172,7 @@ def test_without_a_customer_nobody_may_ask(configured: Organisation, client_of: 
 
 
 @pytest.fixture
-def asked(configured: Organisation) -> dict[str, UUID]:
+def asked(configured: Organization) -> dict[str, UUID]:
     """Bob and Dana have asked."""
     return dict(zip(("bob", "dana"), configured.requests_of([BOB, DANA]), strict=True))
 
@@ -248,7 +248,7 @@ def test_one_request_is_read_by_its_people_alone(asked: dict[str, UUID], client_
 
 @pytest.mark.parametrize("count", [1, 100])
 def test_a_list_of_any_length_takes_the_same_statements(
-    configured: Organisation, client_of: Client, count: int
+    configured: Organization, client_of: Client, count: int
 ) -> None:
     configured.requests_of(configured.learners(count))
     client = client_of(ALICE)
@@ -262,11 +262,11 @@ def test_a_list_of_any_length_takes_the_same_statements(
 # Approving
 
 
-def approve(client: APIClient, organisation: Organisation, plan_uuid: object, *requests: object) -> object:
+def approve(client: APIClient, organization: Organization, plan_uuid: object, *requests: object) -> object:
     return client.post(
         APPROVE,
         {
-            "enterprise_customer_uuid": str(organisation.uuid),
+            "enterprise_customer_uuid": str(organization.uuid),
             "subscription_plan_uuid": str(plan_uuid),
             "subsidy_request_uuids": [str(request) for request in requests],
             "send_notification": True,
@@ -275,7 +275,7 @@ def approve(client: APIClient, organisation: Organisation, plan_uuid: object, *r
 
 
 def test_an_approval_answers_at_once_and_ends_in_the_background(
-    configured: Organisation, asked: dict[str, UUID], client_of: Client, drain: Drain
+    configured: Organization, asked: dict[str, UUID], client_of: Client, drain: Drain
 ) -> None:
     plan = configured.plan(free=2)
 
@@ -293,7 +293,7 @@ def test_an_approval_answers_at_once_and_ends_in_the_background(
 
 
 def test_each_learner_gets_one_mail_that_names_the_course_and_the_next_step(
-    configured: Organisation,
+    configured: Organization,
     asked: dict[str, UUID],
     client_of: Client,
     drain: Drain,
@@ -311,7 +311,7 @@ def test_each_learner_gets_one_mail_that_names_the_course_and_the_next_step(
 
 
 def test_without_send_notification_nobody_is_mailed(
-    configured: Organisation, asked: dict[str, UUID], client_of: Client, drain: Drain
+    configured: Organization, asked: dict[str, UUID], client_of: Client, drain: Drain
 ) -> None:
     body = {
         "enterprise_customer_uuid": str(configured.uuid),
@@ -327,7 +327,7 @@ def test_without_send_notification_nobody_is_mailed(
 
 
 def test_too_few_free_licenses_are_refused_with_their_number(
-    configured: Organisation, asked: dict[str, UUID], client_of: Client
+    configured: Organization, asked: dict[str, UUID], client_of: Client
 ) -> None:
     plan = configured.plan(free=1, title="Small")
 
@@ -339,7 +339,7 @@ def test_too_few_free_licenses_are_refused_with_their_number(
 
 
 def test_a_pending_approval_counts_against_the_plan(
-    configured: Organisation, asked: dict[str, UUID], client_of: Client
+    configured: Organization, asked: dict[str, UUID], client_of: Client
 ) -> None:
     plan = configured.plan(free=1)
     approve(client_of(ALICE), configured, plan.uuid, asked["bob"])
@@ -348,7 +348,7 @@ def test_a_pending_approval_counts_against_the_plan(
 
 
 def test_approving_again_changes_nothing(
-    configured: Organisation, asked: dict[str, UUID], client_of: Client, drain: Drain
+    configured: Organization, asked: dict[str, UUID], client_of: Client, drain: Drain
 ) -> None:
     plan = configured.plan(free=2)
     approve(client_of(ALICE), configured, plan.uuid, asked["bob"])
@@ -360,7 +360,7 @@ def test_approving_again_changes_nothing(
 
 
 def test_another_customers_plan_is_like_none(
-    configured: Organisation, globex: Organisation, asked: dict[str, UUID], client_of: Client
+    configured: Organization, globex: Organization, asked: dict[str, UUID], client_of: Client
 ) -> None:
     foreign = approve(client_of(ALICE), configured, globex.plan().uuid, asked["bob"])
     missing = approve(client_of(ALICE), configured, NOWHERE, asked["bob"])
@@ -370,7 +370,7 @@ def test_another_customers_plan_is_like_none(
 
 
 def test_another_customers_requests_are_passed_over(
-    configured: Organisation, globex: Organisation, client_of: Client
+    configured: Organization, globex: Organization, client_of: Client
 ) -> None:
     globex.takes_requests()
     (foreign,) = globex.requests_of([GUS], CS50)
@@ -384,7 +384,7 @@ def test_another_customers_requests_are_passed_over(
 @pytest.mark.parametrize("path", [APPROVE, DECLINE])
 @pytest.mark.parametrize("member", [BOB, CAROL, STRAY])
 def test_only_an_administrator_of_the_customer_answers(
-    configured: Organisation, asked: dict[str, UUID], client_of: Client, path: str, member: Member
+    configured: Organization, asked: dict[str, UUID], client_of: Client, path: str, member: Member
 ) -> None:
     body = {
         "enterprise_customer_uuid": str(configured.uuid),
@@ -413,7 +413,7 @@ def test_only_an_administrator_of_the_customer_answers(
     ],
 )
 def test_a_bad_approval_is_a_400_that_names_the_field(
-    configured: Organisation, client_of: Client, change: dict[str, object]
+    configured: Organization, client_of: Client, change: dict[str, object]
 ) -> None:
     body = {
         "enterprise_customer_uuid": str(configured.uuid),
@@ -429,7 +429,7 @@ def test_a_bad_approval_is_a_400_that_names_the_field(
 
 
 def test_an_approval_takes_the_same_statements_for_one_and_for_two_hundred(
-    configured: Organisation, client_of: Client
+    configured: Organization, client_of: Client
 ) -> None:
     learners = configured.learners(201)
 
@@ -442,14 +442,14 @@ def test_an_approval_takes_the_same_statements_for_one_and_for_two_hundred(
 
 
 def _statements_of_an_approval(
-    organisation: Organisation, client: APIClient, learners: list[Member]
+    organization: Organization, client: APIClient, learners: list[Member]
 ) -> tuple[int, int]:
     """Statements in the request, and in the background until the message rows exist."""
-    plan = organisation.plan(free=len(learners))
-    requests = organisation.requests_of(learners)
+    plan = organization.plan(free=len(learners))
+    requests = organization.requests_of(learners)
     outbox.relay()  # what the preparations left to do is not counted
     with counted() as in_the_request:
-        approve(client, organisation, plan.uuid, *requests)
+        approve(client, organization, plan.uuid, *requests)
     with counted() as in_the_background:
         outbox.relay()
     assert Message.objects.filter(email__in=[each.email for each in learners]).count() == len(learners)
@@ -459,11 +459,11 @@ def _statements_of_an_approval(
 # Declining, withdrawing
 
 
-def decline(client: APIClient, organisation: Organisation, *requests: object, **more: object) -> object:
+def decline(client: APIClient, organization: Organization, *requests: object, **more: object) -> object:
     return client.post(
         DECLINE,
         {
-            "enterprise_customer_uuid": str(organisation.uuid),
+            "enterprise_customer_uuid": str(organization.uuid),
             "subsidy_request_uuids": [str(request) for request in requests],
             **more,
         },
@@ -471,7 +471,7 @@ def decline(client: APIClient, organisation: Organisation, *requests: object, **
 
 
 def test_a_declined_learner_reads_the_reason_and_may_ask_again(
-    configured: Organisation,
+    configured: Organization,
     asked: dict[str, UUID],
     client_of: Client,
     drain: Drain,
@@ -491,7 +491,7 @@ def test_a_declined_learner_reads_the_reason_and_may_ask_again(
 
 
 def test_a_declined_request_cannot_be_approved(
-    configured: Organisation, asked: dict[str, UUID], client_of: Client
+    configured: Organization, asked: dict[str, UUID], client_of: Client
 ) -> None:
     decline(client_of(ALICE), configured, asked["bob"])
 
@@ -502,7 +502,7 @@ def test_a_declined_request_cannot_be_approved(
 
 
 def test_declining_twice_changes_nothing(
-    configured: Organisation, asked: dict[str, UUID], client_of: Client
+    configured: Organization, asked: dict[str, UUID], client_of: Client
 ) -> None:
     decline(client_of(ALICE), configured, asked["bob"])
 
@@ -510,7 +510,7 @@ def test_declining_twice_changes_nothing(
 
 
 def test_unlinking_on_decline_says_that_it_is_not_available(
-    configured: Organisation, asked: dict[str, UUID], client_of: Client
+    configured: Organization, asked: dict[str, UUID], client_of: Client
 ) -> None:
     response = decline(client_of(ALICE), configured, asked["bob"], unlink_users_from_enterprise=True)
 
@@ -520,7 +520,7 @@ def test_unlinking_on_decline_says_that_it_is_not_available(
 
 
 def test_a_learner_withdraws_an_own_request(
-    configured: Organisation, asked: dict[str, UUID], client_of: Client
+    configured: Organization, asked: dict[str, UUID], client_of: Client
 ) -> None:
     path = f"{REQUESTS}{asked['bob']}/"
 
@@ -535,7 +535,7 @@ def test_a_learner_withdraws_an_own_request(
 
 
 def test_the_whole_story_can_be_read_back(
-    configured: Organisation, asked: dict[str, UUID], client_of: Client, drain: Drain
+    configured: Organization, asked: dict[str, UUID], client_of: Client, drain: Drain
 ) -> None:
     approve(client_of(ALICE), configured, configured.plan().uuid, asked["bob"])
     drain()
@@ -562,7 +562,7 @@ def test_the_whole_story_can_be_read_back(
 
 
 def test_a_configuration_is_read_by_people_of_the_customer(
-    configured: Organisation, client_of: Client
+    configured: Organization, client_of: Client
 ) -> None:
     path = f"/api/v1/customer-configurations/{configured.uuid}/"
     expected = {
