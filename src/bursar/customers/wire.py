@@ -11,11 +11,13 @@ _BAD_ADDRESS = frozenset({"invalid_email", "not_relinkable"})
 def bulk_results(outcomes: Sequence[PairOutcome]) -> dict[str, Any]:
     """The answer of bulk enrollment; each list keeps the order of the request.
 
-    A pair whose person cannot be used at all is only named in one of the lists of invalid people.
+    A pair whose person cannot be used at all is no failure on this wire: the person is named in one of
+    the lists of invalid people. Why, pair by pair, stands in ``invalid_pairs``, a key of our own.
     """
     successes: list[dict[str, Any]] = []
     pending: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
+    invalid_pairs: list[dict[str, Any]] = []
     bad_ids: dict[int, None] = {}
     bad_addresses: dict[str, None] = {}
     for outcome in outcomes:
@@ -33,19 +35,24 @@ def bulk_results(outcomes: Sequence[PairOutcome]) -> dict[str, Any]:
             )
         elif refusal is None:
             pending.append({**place, "created": outcome.created, "activation_link": pair.activation_link})
-        elif refusal.code == "unknown_user" and pair.lms_user_id is not None:
-            bad_ids[pair.lms_user_id] = None
-        elif refusal.code in _BAD_ADDRESS and outcome.email is not None:
-            bad_addresses[outcome.email] = None
         else:
-            failures.append(
-                {"user_id": outcome.lms_user_id, **place, "code": refusal.code, "message": refusal.message}
-            )
+            reason = {"code": refusal.code, "message": refusal.message}
+            refused = {"user_id": outcome.lms_user_id, **place, **reason}
+            if refusal.code == "unknown_user" and pair.lms_user_id is not None:
+                bad_ids[pair.lms_user_id] = None
+                invalid_pairs.append(refused)
+            elif refusal.code in _BAD_ADDRESS and outcome.email is not None:
+                bad_addresses[outcome.email] = None
+                invalid_pairs.append(refused)
+            else:
+                failures.append(refused)
     results: dict[str, Any] = {"successes": successes, "pending": pending, "failures": failures}
     if bad_ids:
         results["invalid_user_ids"] = list(bad_ids)
     if bad_addresses:
         results["invalid_email_addresses"] = list(bad_addresses)
+    if invalid_pairs:
+        results["invalid_pairs"] = invalid_pairs
     return results
 
 

@@ -90,13 +90,14 @@ class BulkFailureSerializer(serializers.Serializer[Any]):
 
 
 class BulkResultsSerializer(serializers.Serializer[Any]):
-    """What became of each pair. The last two keys are there only when they list something."""
+    """What became of each pair. The last three keys are there only when they list something."""
 
     successes = BulkSuccessSerializer(many=True)
     pending = BulkPendingSerializer(many=True)
     failures = BulkFailureSerializer(many=True)
     invalid_user_ids = serializers.ListField(child=serializers.IntegerField(), required=False)
     invalid_email_addresses = serializers.ListField(child=serializers.CharField(), required=False)
+    invalid_pairs = BulkFailureSerializer(many=True, required=False)
 
 
 def read_pairs(body: Mapping[str, Any]) -> list[BulkPair]:

@@ -125,6 +125,12 @@ def test_people_who_cannot_be_used_are_listed_apart(post):
     body = response.json()
     assert body["invalid_user_ids"] == [9998]
     assert body["invalid_email_addresses"] == ["bad", DANA.email]
+    assert [(pair["email"], pair["code"]) for pair in body["invalid_pairs"]] == [
+        ("bad", "invalid_email"),
+        ("bad", "invalid_email"),
+        (None, "unknown_user"),
+        (DANA.email, "not_relinkable"),
+    ]
     assert body["failures"] == []
     assert len(body["successes"]) == 1
     assert not models.PendingLearner.objects.exists()
