@@ -7,12 +7,14 @@ they can be told to do stands in ``tests/faults/actions.py``.
 
 import json
 import multiprocessing
+import os
 import subprocess
 import sys
 import threading
 import traceback
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
@@ -82,32 +84,41 @@ def _main() -> None:
 
 
 def _at_once(calls: Sequence[Call]) -> list[Any]:
+    """Plain processes with a pipe each: a pool may hang when it is taken down (its workers share a lock)."""
     fork = multiprocessing.get_context("fork")
-    with fork.Pool(len(calls), _enter, [fork.Barrier(len(calls))]) as pool:
-        return pool.map(_make, calls, chunksize=1)
+    barrier = fork.Barrier(len(calls))
+    members = []
+    for call in calls:
+        ours, theirs = fork.Pipe(duplex=False)
+        process = fork.Process(target=_make, args=(call, barrier, theirs))
+        process.start()
+        theirs.close()
+        members.append((process, ours))
+    answers = []
+    for process, ours in members:
+        try:
+            answers.append(ours.recv())
+        except EOFError:
+            answers.append({"broke": f"process {process.pid} ended with {process.exitcode}"})
+        process.join()
+    return answers
 
 
-def _enter(barrier: Barrier) -> None:
-    global _barrier
-    _barrier = barrier
-
-
-def _make(call: Call) -> dict[str, Any]:
+def _make(call: Call, barrier: Barrier, answer: Connection) -> None:
     from django.db import connection
 
+    os.dup2(2, 1)  # the crowd's pipe is not ours: whoever waits for the crowd must see it end
     name, values = call
     try:
         connection.ensure_connection()
-        _barrier.wait(timeout=30)
-        return {"gave": getattr(sys.modules[ACTIONS], name)(**values)}
+        barrier.wait(timeout=30)
+        answer.send({"gave": getattr(sys.modules[ACTIONS], name)(**values)})
     except Exception:
-        return {"broke": f"{name}: {traceback.format_exc()}"}
+        answer.send({"broke": f"{name}: {traceback.format_exc()}"})
     finally:
         connection.close()
 
 
 if __name__ == "__main__":
-    import os
-
     os.environ["DJANGO_SETTINGS_MODULE"] = "bursar.config.settings"
     _main()
