@@ -21,7 +21,7 @@ setup: .venv/installed ## make .venv from the locked requirements, with the comm
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) lacks its venv module. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -30,14 +30,18 @@ mysql: setup
 	@if $(BIN)/python -c 'import MySQLdb' 2>/dev/null; then :; \
 	elif pkg-config --exists libmariadb 2>/dev/null || pkg-config --exists mysqlclient 2>/dev/null; then \
 		$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/mysql.txt \
-			|| echo "mysqlclient cannot be built here."; \
+			|| echo "mysqlclient cannot be built here, so there is no driver for MariaDB."; \
 	else echo "No headers of MariaDB here (Debian: apt install libmariadb-dev pkg-config gcc), so no driver for it."; fi
 
 demo: setup ## serve the demo at http://127.0.0.1:8000 (make demo PORT=8001 elsewhere); its data stay in var/
 	@$(BIN)/bursar migrate
 	@$(BIN)/bursar load demo/acme.yaml
 	@echo
-	@sed -n 's/^#> \{0,1\}//p' demo/acme.yaml
+	@echo "Sign in with the password demo:"
+	@echo "  alice@acme.test    administers Acme"
+	@echo "  bob@acme.test      learns there"
+	@echo "  olga@bursar.test   operates the platform: http://127.0.0.1:$(PORT)/api/docs/"
+	@echo
 	@$(BIN)/bursar up --port $(PORT)
 
 check: setup ## lint, types, imports, migrations, and the quick tests on SQLite

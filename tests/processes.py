@@ -105,6 +105,7 @@ class Installation:
 
     def environment(self, changes: Mapping[str, str] | None = None) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}
+        inherited.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled, it starts sooner
         own = {"BURSAR_HOME": str(self.home), "PORT": str(self.port)}
         return {**inherited, **own, **self.settings, **(changes or {})}
 

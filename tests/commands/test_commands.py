@@ -1,14 +1,16 @@
 """The commands, as an operator types them."""
 
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from bursar.config import cli
-from tests.processes import BURSAR
+from tests.processes import BURSAR, Installation
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 
@@ -16,12 +18,10 @@ WORLD = "demo/acme.yaml"
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory):
+def loaded(tmp_path_factory, migrated_home):
     """An installation with the demo world in it, which the tests here only read."""
-    from tests.processes import Installation
-
-    installation = Installation(tmp_path_factory.mktemp("loaded"))
-    assert installation.run("migrate").returncode == 0
+    home = tmp_path_factory.mktemp("loaded")
+    installation = Installation(Path(shutil.copytree(migrated_home, home, dirs_exist_ok=True)))
     first = installation.run("load", WORLD)
     assert first.returncode == 0, first.stderr
     return installation
@@ -235,8 +235,7 @@ def test_the_doctor_knows_real_databases(install, database):
 
 
 def test_commands_of_django_pass_through(install):
-    installation = install()
-    installation.run("migrate")
+    installation = install(is_migrated=True)
 
     shown = installation.run("manage", "check", "--deploy", "--fail-level", "ERROR")
 
@@ -246,8 +245,7 @@ def test_commands_of_django_pass_through(install):
 
 
 def test_keys_are_made_for_nobody_else_to_read(install):
-    installation = install()
-    installation.run("migrate")
+    installation = install(is_migrated=True)
 
     modes = {path.name: os.stat(path).st_mode & 0o777 for path in (installation.home / "keys").iterdir()}
 

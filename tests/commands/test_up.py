@@ -33,13 +33,13 @@ def test_it_migrates_serves_and_stops_with_everything_it_started(install):
 
 
 def test_ctrl_c_stops_it(install):
-    up = install().up()
+    up = install(is_migrated=True).up()
 
     assert up.stop(signal.SIGINT) == 0
 
 
 def test_it_starts_the_background_work_again_when_that_is_killed(install):
-    up = install().up()
+    up = install(is_migrated=True).up()
     wait_until(lambda: up.children("background"), "background work")
     [background] = up.children("background")
 
@@ -51,7 +51,7 @@ def test_it_starts_the_background_work_again_when_that_is_killed(install):
 
 
 def test_it_ends_when_the_web_dies(install):
-    up = install().up()
+    up = install(is_migrated=True).up()
     [web] = [child for child in up.children("web") if child.ppid() == up.pid]
     below = up.children()
 
@@ -62,7 +62,7 @@ def test_it_ends_when_the_web_dies(install):
 
 
 def test_one_lost_process_of_the_web_is_replaced(install):
-    up = install().up()
+    up = install(is_migrated=True).up()
     [worker] = [child for child in up.children("web") if child.ppid() != up.pid]
 
     _end(worker)
@@ -72,7 +72,7 @@ def test_one_lost_process_of_the_web_is_replaced(install):
 
 
 def test_nothing_outlives_a_supervisor_that_was_killed(install):
-    installation = install()
+    installation = install(is_migrated=True)
     up = installation.up()
     below = up.children()
 
@@ -83,7 +83,7 @@ def test_nothing_outlives_a_supervisor_that_was_killed(install):
 
 
 def test_a_second_copy_in_the_same_home_is_refused_and_told_who_is_there(install):
-    installation = install()
+    installation = install(is_migrated=True)
     up = installation.up()
 
     second = installation.run("up", "--port", "1")
@@ -94,7 +94,7 @@ def test_a_second_copy_in_the_same_home_is_refused_and_told_who_is_there(install
 
 
 def test_a_port_in_use_is_one_clear_line(install):
-    installation = install()
+    installation = install(is_migrated=True)
     with socket.create_server(("127.0.0.1", installation.port)):
         up = installation.run("up")
         web = installation.run("web")
@@ -106,7 +106,7 @@ def test_a_port_in_use_is_one_clear_line(install):
 
 
 def test_the_port_option_wins_over_the_variable(install):
-    installation = install()
+    installation = install(is_migrated=True)
     port, installation.settings["PORT"] = installation.port, "1"
 
     running = installation.start("up", "--port", str(port))
@@ -126,7 +126,7 @@ def test_with_a_broker_workers_and_the_beat_run_in_the_tree(install, redis_url):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may listen below 1024")
 def test_an_address_that_is_not_ours_is_one_clear_line(install):
-    refused = install().run("up", "--host", "192.0.2.1")
+    refused = install(is_migrated=True).run("up", "--host", "192.0.2.1")
 
     assert refused.returncode == 1
     assert "cannot listen at 192.0.2.1" in refused.stderr

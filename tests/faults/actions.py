@@ -28,7 +28,7 @@ from bursar.subsidy_requests.data import ConfigurationToSave as Configuration
 from bursar.subsidy_requests.models import LicenseRequest
 
 COURSE = "MITx+6.00.1x"
-FINISH_SECONDS = 60
+FINISH_SECONDS = 30
 
 Answer = dict[str, Any]
 """``{"yes": [...]}``, or ``{"no": code, ...}`` with the fields of the refusal."""
@@ -42,7 +42,7 @@ def migrate() -> None:
 
 
 def open_plan(*, free: int, requests: Sequence[str]) -> dict[str, Any]:
-    """A new customer with an administrator and a plan of that many licences; these addresses ask for one."""
+    """A new customer with an administrator and a plan of that many licenses; these addresses ask for one."""
     customer_uuid, plan_uuid = uuid.uuid4(), uuid.uuid4()
     slug = f"c{customer_uuid.hex[:12]}"
     customers.save_customers([CustomerToSave(customer_uuid, slug, slug)])
@@ -105,7 +105,7 @@ def decline(*, customer: str, batches: Sequence[Sequence[str]], by: int) -> list
 
 
 def assign(*, plan: str, batches: Sequence[Sequence[str]]) -> list[Answer]:
-    """Gives batches of addresses licences; a yes has [address, licence, is new] for each of the batch."""
+    """Gives batches of addresses licenses; a yes has [address, license, is new] for each of the batch."""
 
     def assign_batch(batch: Sequence[str]) -> list[list[Any]]:
         outcomes = licenses.assign(plan_uuid=UUID(plan), addresses=batch, by=None)
@@ -166,7 +166,7 @@ def count_transitions(*, customer: str) -> dict[str, dict[str, int]]:
 
 
 def find_holders(*, plan: str) -> list[list[str]]:
-    """[address, licence] for every live licence of the plan."""
+    """[address, license] for every live license of the plan."""
     live = License.objects.filter(plan=plan, status__in=LIVE)
     return [[email, str(pk)] for email, pk in live.values_list("email", "pk")]
 
@@ -193,11 +193,11 @@ def _contradictions_of_plan(plan: str, size: int) -> Iterator[str]:
     for status in Status:
         on_row, there = getattr(row, f"{status}_count"), counted.get(status, 0)
         if on_row != there:
-            yield f"the plan's row counts {on_row} {status} licences, there are {there}"
+            yield f"the plan's row counts {on_row} {status} licenses, there are {there}"
     if sum(counted.values()) != size:
-        yield f"the plan has {sum(counted.values())} licences, not {size}"
+        yield f"the plan has {sum(counted.values())} licenses, not {size}"
     holders = Counter(email for email, _ in find_holders(plan=plan))
-    yield from (f"{email} holds {count} licences" for email, count in holders.items() if count > 1)
+    yield from (f"{email} holds {count} licenses" for email, count in holders.items() if count > 1)
     held = Hold.objects.filter(plan=plan).values_list("email", flat=True)
     yield from (f"a seat is still held for {email}" for email in held)
 
@@ -210,7 +210,7 @@ def _contradictions_of_requests(customer: str, plan: str) -> Iterator[str]:
         if row.state in ("pending", "error"):
             yield f"the request of {row.email} ended as {row.state} ({row.error_message})"
         if row.state == "approved" and live.get(str(row.license_uuid)) != row.email:
-            yield f"the request of {row.email} is approved with a licence that is not theirs"
+            yield f"the request of {row.email} is approved with a license that is not theirs"
         wanted = 1 if row.state == "approved" else 0
         if messages[_about(row)] != wanted:
             yield f"{messages[_about(row)]} messages about the request of {row.email}, which is {row.state}"

@@ -76,8 +76,7 @@ def test_requests_do_not_notice_a_broker_that_hangs_or_dies(install, own_redis):
 
 
 def test_work_that_waited_while_nobody_worked_is_done_later(install):
-    installation = install()
-    installation.run("migrate")
+    installation = install(is_migrated=True)
     web = installation.start("web")
     web.wait_until_ready()
     assert sign_up(web, "bob")[0] == 200

@@ -28,7 +28,7 @@ Install = Callable[..., Installation]
 
 @dataclass
 class Approval:
-    """The approval of 200 requests at once, in a plan with 210 licences."""
+    """The approval of 200 requests at once, in a plan with 210 licenses."""
 
     installation: Installation
     crowd: Crowd
@@ -69,7 +69,7 @@ class Approval:
         wait_until(lambda: self.mail_count() >= COUNT, f"{COUNT} mails", seconds=DONE_SECONDS)
 
     def check_everybody_was_served_once(self) -> None:
-        """All are approved, each once, each with a licence and a mail that leads to it; no seat is held."""
+        """All are approved, each once, each with a license and a mail that leads to it; no seat is held."""
         customer, plan = self.world["customer"], self.world["plan"]
         wanted = {"customer": customer, "plan": plan, "size": FREE}
         assert self.crowd.call("find_contradictions", **wanted) == []
@@ -85,12 +85,12 @@ class Approval:
 
 
 @contextmanager
-def approvals(installation: Installation) -> Iterator[Callable[[], Approval]]:
+def approvals(installation: Installation) -> Iterator[Callable[..., Approval]]:
     """Makes customers whose 200 requests wait for their approval."""
     with Crowd(installation.environment()) as crowd:
 
-        def make() -> Approval:
-            learners = [f"learner{number}@acme.test" for number in range(COUNT)]
+        def make(host: str = "acme.test") -> Approval:
+            learners = [f"learner{number}@{host}" for number in range(COUNT)]
             world = crowd.call("open_plan", free=FREE, requests=learners)
             return Approval(installation, crowd, world, count_mails(installation.home))
 
@@ -194,7 +194,7 @@ def test_an_approval_does_not_wait_for_a_broker_that_hangs_or_is_away(
     up = installation.up()
     wait_until(lambda: up.children("worker") and up.children("beat"), "worker and beat")
     with approvals(installation) as make:
-        hanging, away = make(), make()
+        hanging, away = make("hangs.test"), make("away.test")
 
         own_redis.hold()
         answer = hanging.begin()

@@ -54,7 +54,7 @@ def flat(answers: Iterable[Iterable[Any]]) -> list[Any]:
 
 
 def holders(crowd: Crowd, world: dict[str, Any]) -> dict[str, str]:
-    """Who holds which licence."""
+    """Who holds which license."""
     found = crowd.call("find_holders", plan=world["plan"])
     assert len(dict(found)) == len(found)
     return dict(found)
@@ -67,7 +67,7 @@ def finish(crowd: Crowd, world: dict[str, Any], *, size: int) -> None:
     assert crowd.call("find_contradictions", **wanted) == []
 
 
-def test_of_ninety_people_who_want_sixty_licences_exactly_sixty_get_one(crowd: Crowd) -> None:
+def test_of_ninety_people_who_want_sixty_licenses_exactly_sixty_get_one(crowd: Crowd) -> None:
     learners, others = people("asks", 45), people("given", 45)
     world = crowd.call("open_plan", free=60, requests=learners)
 
@@ -127,7 +127,7 @@ def test_batches_are_served_whole_or_refused_whole(crowd: Crowd) -> None:
     assert len(holders(crowd, world)) == 160
 
 
-def test_who_is_named_by_everybody_in_every_spelling_gets_one_licence(crowd: Crowd) -> None:
+def test_who_is_named_by_everybody_in_every_spelling_gets_one_license(crowd: Crowd) -> None:
     accented, plain = people("josé", 10), people("jose", 10)
     learners = accented + plain + people("other", 20)
     world = crowd.call("open_plan", free=100, requests=learners)
