@@ -87,14 +87,17 @@ def _claim(request: Request, key: str) -> IdempotencyRecord:
             return IdempotencyRecord.objects.create(**scope, **mine, request_hash=digest, created_at=moment)
     except IntegrityError:
         pass
-    record = IdempotencyRecord.objects.get(**scope)
+    busy = IdempotencyKeyBusy("The first request with this key is still running. Try again shortly.")
+    record = IdempotencyRecord.objects.filter(**scope).first()
+    if record is None:
+        raise busy  # the first request has failed in this very moment
     if record.request_hash != digest:
         raise IdempotencyKeyReused(f"This {HEADER} was used for a different request. Choose a new one.")
     if record.status is None:
         # A crash leaves the row running for ever: after its lease the command, idempotent itself, runs again.
         late = Q(pk=record.pk, status__isnull=True, running_until__lt=moment)
         if not IdempotencyRecord.objects.filter(late).update(**mine):
-            raise IdempotencyKeyBusy("The first request with this key is still running. Try again shortly.")
+            raise busy
         record.lease = mine["lease"]
     return record
 
