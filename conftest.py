@@ -6,6 +6,7 @@ without it a ``DATABASE_URL`` in the environment counts, and otherwise SQLite in
 
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -47,9 +48,10 @@ def _start_run(chosen: str | None) -> None:
         server = servers.DATABASES[chosen]
         problem = server.problem()
         if problem and servers.are_required():
-            pytest.exit(f"{server.label} is required for this run: {problem}", returncode=3)
+            raise pytest.UsageError(f"{server.label} is required for this run: {problem}")
         if problem:
-            pytest.exit(f"SKIPPED the whole run on {server.label}: {problem}", returncode=0)
+            print(f"SKIPPED the whole run on {server.label}: {problem}")  # noqa: T201
+            sys.exit(0)
         url = server.url_of(f"bursar_{os.getpid()}")
     elif chosen == "sqlite":
         url = ""
@@ -69,7 +71,7 @@ def _set_django_up() -> None:
     from django.conf import settings
 
     if settings.configured:
-        pytest.exit("Unset DJANGO_SETTINGS_MODULE: with it the settings are read too early.", returncode=3)
+        raise pytest.UsageError("unset DJANGO_SETTINGS_MODULE: with it the settings are read too early")
     os.environ["DJANGO_SETTINGS_MODULE"] = "bursar.config.settings"
     django.setup()
     # The processes of `-n 2` inherit the environment and must choose their home before they read settings.

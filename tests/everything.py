@@ -19,7 +19,8 @@ def main() -> int:
         _say(f"tests on {database}")
         started = time.monotonic()
         code = _pytest("-n", os.environ.get("BURSAR_TEST_PROCESSES", "2"), f"--database={database}")
-        _say(f"{database}: {'passed' if code == 0 else 'FAILED'} after {time.monotonic() - started:.0f} s")
+        outcome = "all passed or skipped" if code == 0 else f"FAILED (exit code {code})"
+        _say(f"{database}: {outcome} after {time.monotonic() - started:.0f} s")
         if code != 0:
             failed.append(database)
     _say("coverage of all runs together")
