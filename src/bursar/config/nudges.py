@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from kombu.connection import Connection
 
@@ -41,18 +42,24 @@ class Nudger:
 
     def __init__(self, connect: Callable[[], Connection]) -> None:
         self._connect = connect
+        self._begin()
+        os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        # A fork has no thread, and its copy of the lock may be held for ever.
         self._wanted: set[str] = set()
         self._changed = threading.Condition()
-        self._process = 0
+        self._has_thread = False
 
     def nudge(self, task: str) -> None:
         """Has the task published soon, and returns at once. Never raises."""
         with self._changed:
             self._wanted.add(task)
-            if self._process != os.getpid():  # a fork does not inherit threads
-                self._process = os.getpid()
-                threading.Thread(target=self._publish_forever, name="nudges", daemon=True).start()
             self._changed.notify()
+            if not self._has_thread:
+                with suppress(RuntimeError):  # no thread to be had now; the next nudge tries again
+                    threading.Thread(target=self._publish_forever, name="nudges", daemon=True).start()
+                    self._has_thread = True
 
     def _publish_forever(self) -> None:
         connection: Connection | None = None

@@ -1,6 +1,7 @@
 """Waking workers up, with brokers that work, are away, or hang."""
 
 import os
+import signal
 import time
 from typing import Any
 
@@ -92,6 +93,7 @@ def test_a_fork_makes_a_thread_of_its_own(nudge):
 
     child = os.fork()
     if child == 0:
+        signal.alarm(30)  # rather a failure than a test that hangs
         wake(RELAY.task)
         import threading
 
