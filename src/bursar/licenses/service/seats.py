@@ -120,9 +120,18 @@ def hold(*, plan_uuid: UUID, customer_uuid: UUID, seats: Sequence[Seat]) -> list
     return [HoldOutcome(seat, is_held=seat.email not in licensed) for seat in seats]
 
 
+@transaction.atomic(durable=True)
 def release(*, approval_uuids: Collection[UUID]) -> int:
-    """Gives up the seats kept for these approvals; returns how many holds there were. Repeatable."""
-    deleted, _models = models.Hold.objects.filter(pk__in=approval_uuids).delete()
+    """Gives up the seats kept for these approvals; returns how many holds there were. Repeatable.
+
+    Effects: locks the plans, in the order of their keys: whoever counts seats counts each of them once.
+    """
+    holds = models.Hold.objects.filter(pk__in=approval_uuids)
+    plans = set(holds.values_list("plan_id", flat=True))
+    if not plans:
+        return 0
+    list(models.Plan.objects.select_for_update().filter(pk__in=plans).order_by("pk").values_list("pk"))
+    deleted, _models = holds.delete()
     return deleted
 
 

@@ -1,10 +1,14 @@
 """Giving licenses to addresses directly."""
 
+from uuid import uuid4
+
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from bursar.lib.outcomes import Refusal
 from bursar.licenses import api as licenses
-from bursar.licenses.data import NotEnoughLicenses, PlanNotFound, PlanUnavailable, Status
+from bursar.licenses.data import NotEnoughLicenses, PlanNotFound, PlanUnavailable, Seat, Status
 from tests.cast import NOWHERE, Organization
 from tests.statements import counted
 
@@ -124,3 +128,19 @@ def test_assigning_takes_the_same_statements_for_one_and_for_two_hundred(acme: O
 
     assert one.count == two_hundred.count
     assert one.count <= 10
+
+
+def test_giving_a_seat_up_waits_for_whoever_counts_seats(acme: Organization) -> None:
+    plan = acme.plan(free=1)
+    seat = Seat(uuid4(), "bob@acme.test")
+    licenses.hold(plan_uuid=plan.uuid, customer_uuid=acme.uuid, seats=[seat])
+
+    with CaptureQueriesContext(connection) as captured:
+        assert licenses.release(approval_uuids=[seat.approval_uuid]) == 1
+
+    if connection.features.has_select_for_update:
+        locked = [query["sql"] for query in captured.captured_queries if "FOR UPDATE" in query["sql"]]
+        assert len(locked) == 1
+        assert "licenses_plan" in locked[0]
+    assert licenses.release(approval_uuids=[seat.approval_uuid]) == 0
+    assert licenses.find_plans([plan.uuid])[plan.uuid].free_count == 1
