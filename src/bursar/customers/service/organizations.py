@@ -7,6 +7,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_slug
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from bursar.customers import models
 from bursar.customers.data import SLUG_MAX_LENGTH, Customer, CustomerInvalid, CustomerNotFound, CustomerToSave
@@ -40,7 +41,7 @@ def get_customer(uuid: UUID) -> Customer:
     """The customer, active or not. Errors: CustomerNotFound."""
     customer = find_customers([uuid]).get(uuid)
     if customer is None:
-        raise CustomerNotFound("")
+        raise CustomerNotFound(_("There is no such organization."))
     return customer
 
 
@@ -54,7 +55,7 @@ def get_active_customer(uuid: UUID, *, linked_to: int | None = None) -> Customer
         rows = rows.filter(links__lms_user_id=linked_to, links__is_linked=True)
     row = rows.values_list(*_COLUMNS).first()
     if row is None:
-        raise CustomerNotFound("")
+        raise CustomerNotFound(_("There is no such organization."))
     return Customer(*row)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from bursar.catalog import api as catalog
@@ -99,7 +99,7 @@ def enroll_waiting(addresses: Collection[str]) -> None:
         return
     groups: dict[UUID, dict[str, _Learner]] = defaultdict(dict)
     for chunk in sets.chunks(sorted(people)):
-        rows = models.PendingLearner.objects.filter(email__in=chunk, state=_WAITING).order_by()
+        rows = models.PendingLearner.objects.filter(_has_work(), email__in=chunk).order_by()
         for customer_uuid, email, row_uuid, becomes_admin in rows.values_list(
             "customer_id", "email", "uuid", "becomes_admin"
         ):
@@ -118,6 +118,12 @@ def enroll_waiting(addresses: Collection[str]) -> None:
                 errors.append(error)
     if errors:
         raise errors[0]
+
+
+def _has_work() -> Q:
+    """Learners who wait, and those who are done but for whom a pair came in that very moment."""
+    late = models.PendingEnrollment.objects.filter(learner_id=OuterRef("uuid"), state=_WAITING)
+    return Q(state=_WAITING) | (Q(state=PendingState.DONE) & Q(Exists(late)))
 
 
 def give_up(addresses: Collection[str], error: str) -> None:

@@ -254,3 +254,18 @@ def test_a_new_request_for_what_failed_waits_again(cast):
 
     assert wait_for().created
     assert states() == [PendingState.WAITING]
+
+
+def test_a_pair_that_came_in_while_the_others_were_being_done_is_done_as_well(cast):
+    wait_for()
+    wait_for(CS50_RUN)
+    confirm()
+    # As if the second pair had been written after the learner's pairs were read, before the learner was done.
+    enrollments_of_cs50 = models.PendingEnrollment.objects.filter(run_key=CS50_RUN)
+    assert enrollments_of_cs50.update(state=PendingState.WAITING) == 1
+    assert states(models.PendingLearner) == [PendingState.DONE]
+
+    waiting.enroll_waiting({NEW})
+
+    assert states() == [PendingState.DONE, PendingState.DONE]
+    assert states(models.PendingLearner) == [PendingState.DONE]
