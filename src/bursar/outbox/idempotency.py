@@ -34,8 +34,9 @@ def idempotent(method: ViewMethod) -> ViewMethod:
     """Makes a view's POST honour the ``Idempotency-Key`` header.
 
     The scope of a key is (caller, path). The same request again gets the stored status and body,
-    another body 422, a request whose twin is still running 409. Refusals that the caller can mend
-    (400, 401, 403, 404) and faults (5xx) are not stored: the same key may try again.
+    another body 422, a request whose twin is still running 409. What a view answers with 2xx, 409 or
+    422 is stored. A rule's no that the view raises, what the caller can mend (400, 401, 403, 404) and
+    faults (5xx) are not: nothing was done, and the same key may try again.
     Source: draft-ietf-httpapi-idempotency-key-header.
     """
 

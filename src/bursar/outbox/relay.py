@@ -41,15 +41,14 @@ def run() -> int:
     a crash in between means that a delivery comes again.
     """
     done = 0
-    while True:
+    while _due().exists():
         with lease(LEASE, seconds=LEASE_SECONDS) as held:
             if held is None:
                 return done
             while (count := _deliver_batch(held)) is not None:
                 done += count
-        # Whoever recorded an event while we held the lease found it taken and went away.
-        if not _due().exists():
-            return done
+        # Whoever recorded an event while we held the lease found it taken and went away: look again.
+    return done
 
 
 def _due() -> QuerySet[models.Delivery]:
@@ -75,7 +74,7 @@ def _deliver_batch(held: HeldLease) -> int | None:
         return None
     done = 0
     for _, group in groupby(sorted(tasks, key=_handler_name), key=_handler_name):
-        done += _deliver_to_handler(list(group))
+        done += _deliver_to_handler(list(group), held)
         if not held.renew():
             break
     return done
@@ -93,7 +92,7 @@ def _load(row: models.Delivery) -> _Task:
     return _Task(row, Delivery(row.uuid, row.key, facts, event.recorded_at, event.recorded_by))
 
 
-def _deliver_to_handler(tasks: Sequence[_Task]) -> int:
+def _deliver_to_handler(tasks: Sequence[_Task], held: HeldLease) -> int:
     """Tries all at once; if that fails, one after the other, each key until its first failure."""
     error = _try(tasks)
     if error is None:
@@ -102,17 +101,18 @@ def _deliver_to_handler(tasks: Sequence[_Task]) -> int:
         _fail(tasks[0], error)
         return 0
     done = 0
-    stuck: set[str] = set()
+    stuck: dict[str, int] = {}  # the event at which a key is held up; facts of that same event go on
     for task in tasks:
-        if task.row.key in stuck:
+        if task.row.event_id > stuck.get(task.row.key, task.row.event_id):
             continue
+        if not held.renew():
+            break
         error = _try([task])
         if error is None:
             done += 1
             continue
         _fail(task, error)
-        if task.row.fact_index is None:
-            stuck.add(task.row.key)
+        stuck.setdefault(task.row.key, task.row.event_id)
     return done
 
 
