@@ -141,13 +141,13 @@ def decline(answer: Decline, *, by: int) -> list[AnswerOutcome]:
     Effects: locks the requests; messages to the learners if wanted.
     """
     check_batch(answer.request_uuids)
-    customer = customers.get_customer(answer.customer_uuid)
+    customer = customers.get_customer(answer.customer_uuid) if answer.is_notification_wanted else None
     declined = _write_declined(answer, customer, by=by)
     return _outcomes(answer.request_uuids, dict.fromkeys(declined, State.DECLINED), {})
 
 
 @transaction.atomic(durable=True)
-def _write_declined(answer: Decline, customer: Customer, *, by: int) -> list[UUID]:
+def _write_declined(answer: Decline, customer: Customer | None, *, by: int) -> list[UUID]:
     rows = _lock(answer.customer_uuid, answer.request_uuids)
     _refuse_states(rows, (State.APPROVED, State.PENDING))
     to_decline = [row for row in rows if row.state in ANSWERABLE]
@@ -159,7 +159,7 @@ def _write_declined(answer: Decline, customer: Customer, *, by: int) -> list[UUI
     )
     uuids = [row.pk for row in to_decline]
     sets.record_history(models.LicenseRequest, uuids, kind="~", by=by, reason="declined", at=moment)
-    if answer.is_notification_wanted:
+    if customer is not None:
         notifications.send([_declined_message(row, customer, answer.reason) for row in to_decline], by=by)
     return uuids
 
