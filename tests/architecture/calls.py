@@ -319,6 +319,10 @@ CALLS = [
         open=("username",),  # the LMS tells everybody who is signed in that there is such an account
     ),
     Call("GET", "/csrf/api/v1/token", _all(200, *EVERYBODY), missing=200),
+    Call("POST", "/login_refresh/", _all(200, *SIGNED_IN), is_page=True, about="by session"),
+    Call("POST", "/login_refresh/", {}, refused=401, about="by token"),
+    Call("POST", "/oauth2/access_token/", _all(400, *EVERYBODY)),  # programs only, with a form
+    Call("GET", "/oauth2/jwks/", _all(200, *EVERYBODY)),
     # portal
     Call("GET", "/", _all(200, *EVERYBODY), is_page=True),
     Call("GET", "/login", {ANONYMOUS: 200, **_all(302, *SIGNED_IN)}, is_page=True),

@@ -242,6 +242,7 @@ def _report(work: Callable[[], object]) -> int:
 
 def _token(options: argparse.Namespace) -> int:
     _set_up()
+    _check_migrated()
     from bursar.identity import api as identity
     from bursar.lib import emails
     from bursar.lib.errors import DomainError

@@ -289,6 +289,8 @@ LOGGING = logs.configuration()
 RATES = {
     "sign_in": (10, 300),  # wrong passwords for one account
     "sign_in_anywhere": (200, 300),  # for any account: behind a proxy many people are one address
+    "program": (10, 300),  # wrong secrets for one client id
+    "program_anywhere": (200, 300),  # for any client id
     "sign_up": (100, 60),
     "confirmation": (3, 600),  # mails to one person
 }

@@ -4,6 +4,7 @@ Everything runs in the caller's transaction, if there is one.
 """
 
 from bursar.identity.authentication import JwtAuthentication, SessionAuthentication, get_caller
+from bursar.identity.keys import list_public_keys
 from bursar.identity.service.accounts import (
     check_confirmation,
     check_sign_up_attempts,
@@ -22,6 +23,7 @@ from bursar.identity.service.people import (
     find_people_by_username,
     get_person,
 )
+from bursar.identity.service.programs import issue_token_to_program
 from bursar.identity.service.roles import assign_roles, list_people_with_role, withdraw_roles
 from bursar.identity.service.saving import save_people, save_service_accounts
 from bursar.identity.tokens import delete_token_cookies, issue_token, set_token_cookies
@@ -42,7 +44,9 @@ __all__ = [
     "get_person",
     "issue_token",
     "issue_token_for_email",
+    "issue_token_to_program",
     "list_people_with_role",
+    "list_public_keys",
     "request_confirmation",
     "save_people",
     "save_service_accounts",

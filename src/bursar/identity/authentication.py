@@ -35,6 +35,13 @@ class SessionAuthentication(authentication.SessionAuthentication):
     """The session of the sign-in page; CSRF is checked."""
 
 
+class SessionWithoutCsrf(SessionAuthentication):
+    """The same without a CSRF token: only for what another site gains nothing by having it called."""
+
+    def enforce_csrf(self, request: Request) -> None:
+        """Nothing to check."""
+
+
 def get_caller(request: Request | HttpRequest) -> Caller:
     """Whoever makes this request, with the roles of the token and of the role rows together.
 

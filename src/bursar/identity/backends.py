@@ -5,11 +5,10 @@ from typing import Any
 from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
-from django.utils.crypto import salted_hmac
 
 from bursar.identity.data import ANY_CUSTOMER, OPERATOR, TooManyAttempts
 from bursar.identity.models import RoleAssignment, User
-from bursar.identity.throttling import address_of, check_attempts, count_attempt
+from bursar.identity.throttling import check_attempts, count_attempt, counters_of
 from bursar.lib import emails
 
 
@@ -70,11 +69,7 @@ def check_sign_in_attempts(request: HttpRequest | None, login: str) -> None:
 
 
 def _counters(request: HttpRequest | None, login: str) -> list[tuple[str, str]]:
-    if request is None:
-        return []
-    address = address_of(request)
-    digest = salted_hmac("bursar.identity.sign_in", emails.normalize(login), algorithm="sha256").hexdigest()
-    return [("sign_in", f"{digest}.{address}"), ("sign_in_anywhere", address)]
+    return counters_of("sign_in", emails.normalize(login), request)
 
 
 def _find_user(login: str) -> User | None:

@@ -176,6 +176,24 @@ class TooManyAttempts(DomainError):
         self.retry_after = retry_after
 
 
+class TokenRequestInvalid(InvalidInputError):
+    """A program asks for a token in a way that is not served. This code and the next two are RFC 6749's."""
+
+    code = "invalid_request"
+
+
+class GrantTypeUnsupported(TokenRequestInvalid):
+    """Tokens are given for client credentials only."""
+
+    code = "unsupported_grant_type"
+
+
+class ProgramRefused(DomainError):
+    """The client id or the secret is wrong, or the account is closed: which one is not told."""
+
+    code = "invalid_client"
+
+
 class SignUpRefused(DomainError):
     """The account was not made. ``errors`` maps each field to what is wrong with it."""
 

@@ -36,6 +36,12 @@ def get_signing_key() -> SigningKey:
     return _load(settings.JWT_PRIVATE_KEY)
 
 
+def list_public_keys() -> list[dict[str, str]]:
+    """What verifies our tokens, as a JWK set lists it (RFC 7517). There is one key at a time."""
+    key = get_signing_key()
+    return [{"kid": key.id, "use": "sig", "alg": settings.JWT_AUTH["JWT_ALGORITHM"], **_jwk(key.public)}]
+
+
 @cache
 def _load(pem: str) -> SigningKey:
     try:
@@ -50,10 +56,14 @@ def _load(pem: str) -> SigningKey:
 
 def _thumbprint(public: RSAPublicKey) -> str:
     """The key's name by RFC 7638: the same on every process, and another one for another key."""
-    numbers = public.public_numbers()
-    members = {"e": _base64url(numbers.e), "kty": "RSA", "n": _base64url(numbers.n)}
-    digest = hashlib.sha256(json.dumps(members, separators=(",", ":"), sort_keys=True).encode()).digest()
+    text = json.dumps(_jwk(public), separators=(",", ":"), sort_keys=True)
+    digest = hashlib.sha256(text.encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def _jwk(public: RSAPublicKey) -> dict[str, str]:
+    numbers = public.public_numbers()
+    return {"kty": "RSA", "n": _base64url(numbers.n), "e": _base64url(numbers.e)}
 
 
 def _base64url(number: int) -> str:

@@ -6,6 +6,7 @@ import time
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
 from bursar.identity.data import TooManyAttempts
@@ -33,6 +34,15 @@ def take_attempt(action: str, who: str) -> None:
     """Checks and counts in one step."""
     check_attempts(action, who)
     count_attempt(action, who)
+
+
+def counters_of(action: str, name: str, request: HttpRequest | None) -> list[tuple[str, str]]:
+    """What counts guesses: one counter for this name from where the request comes from, one for any name."""
+    if request is None:
+        return []
+    address = address_of(request)
+    digest = salted_hmac(f"bursar.identity.{action}", name, algorithm="sha256").hexdigest()
+    return [(action, f"{digest}.{address}"), (f"{action}_anywhere", address)]
 
 
 def address_of(request: HttpRequest | None) -> str:

@@ -18,11 +18,14 @@ from bursar.lib import clock
 LIFETIME = timedelta(hours=1)  # the LMS's: a role withdrawn meanwhile stays in the token that long
 LEEWAY_SECONDS = 1  # between two clocks
 CLAIMS_VERSION = "1.2.0"  # the shape of the claims, as the LMS counts it
+SCOPES = ("user_id", "email", "profile")  # of the LMS's: which claims a token has
+BY_SIGNING_IN = "password"  # the LMS's words for how a token was got
+BY_CLIENT_CREDENTIALS = "client-credentials"
 ACCEPTED_ALGORITHMS = ("RS256", "RS512")
 
 
-def issue_token(*, lms_user_id: int) -> str:
-    """A signed token for the person, good for one hour. Two queries.
+def issue_token(*, lms_user_id: int, grant_type: str = BY_SIGNING_IN) -> str:
+    """A signed token for the person, good for one hour; ``grant_type`` tells how it was got. Two queries.
 
     Raises PersonNotFound for an account that is missing or closed.
     """
@@ -30,7 +33,8 @@ def issue_token(*, lms_user_id: int) -> str:
     if user is None:
         raise PersonNotFound("No active account has this LMS user id.")
     key = get_signing_key()
-    return jwt.encode(_claims(user), key.private, settings.JWT_AUTH["JWT_ALGORITHM"], headers={"kid": key.id})
+    claims = _claims(user, grant_type)
+    return jwt.encode(claims, key.private, settings.JWT_AUTH["JWT_ALGORITHM"], headers={"kid": key.id})
 
 
 def decode_token(token: str) -> dict[str, Any]:
@@ -79,7 +83,7 @@ def grants_in(claims: Mapping[str, Any]) -> frozenset[Grant]:
     return frozenset(Grant.parse(role) for role in roles if isinstance(role, str))
 
 
-def _claims(user: User) -> dict[str, Any]:
+def _claims(user: User, grant_type: str) -> dict[str, Any]:
     """Shape: ``create_jwt_for_user`` of the LMS, with the scopes user_id, email and profile."""
     issued_at = int(clock.now().timestamp())
     roles = RoleAssignment.objects.filter(lms_user_id=user.lms_user_id)
@@ -90,8 +94,8 @@ def _claims(user: User) -> dict[str, Any]:
         "iat": issued_at,
         "exp": issued_at + int(LIFETIME.total_seconds()),
         "version": CLAIMS_VERSION,
-        "grant_type": "password",
-        "scopes": ["user_id", "email", "profile"],
+        "grant_type": grant_type,
+        "scopes": list(SCOPES),
         "sub": salted_hmac("bursar.identity.sub", str(user.lms_user_id), algorithm="sha256").hexdigest()[:32],
         "filters": [],
         "is_restricted": False,
