@@ -17,9 +17,16 @@ def main() -> int:
     failed = []
     for database in ("sqlite", *servers.DATABASES):
         _say(f"tests on {database}")
+        if (
+            database in servers.DATABASES
+            and servers.DATABASES[database].problem()
+            and not servers.are_required()
+        ):
+            print("SKIPPED: the last lines say why")  # noqa: T201
+            continue
         started = time.monotonic()
         code = _pytest("-n", os.environ.get("BURSAR_TEST_PROCESSES", "2"), f"--database={database}")
-        outcome = "all passed or skipped" if code == 0 else f"FAILED (exit code {code})"
+        outcome = "passed" if code == 0 else f"FAILED (exit code {code})"
         _say(f"{database}: {outcome} after {time.monotonic() - started:.0f} s")
         if code != 0:
             failed.append(database)
