@@ -12,6 +12,7 @@ from simple_history.admin import SimpleHistoryAdmin
 from bursar.customers import models
 from bursar.customers.service import waiting
 from bursar.customers.service.organizations import problem_of_slug
+from bursar.lib.admin import ReadOnlyAdmin
 
 
 class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -39,23 +40,12 @@ class CustomerAdmin(SimpleHistoryAdmin):  # type: ignore[misc]
         return False
 
 
-class ReadOnlyAdmin(SimpleHistoryAdmin):  # type: ignore[misc]
+class HistoryAdmin(ReadOnlyAdmin, SimpleHistoryAdmin):  # type: ignore[misc]
     """Rows that only the commands of this context write, with their history."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(models.LearnerLink)
-class LearnerLinkAdmin(ReadOnlyAdmin):
+class LearnerLinkAdmin(HistoryAdmin):
     """Who learns where. Support may allow a learner back who was removed for good."""
 
     list_display = ("lms_user_id", "customer", "is_linked", "is_relinkable", "is_active", "modified_at")
@@ -73,7 +63,7 @@ class LearnerLinkAdmin(ReadOnlyAdmin):
 
 
 @admin.register(models.PendingLearner)
-class PendingLearnerAdmin(ReadOnlyAdmin):
+class PendingLearnerAdmin(HistoryAdmin):
     """Addresses that wait to be confirmed, or have been."""
 
     list_display = ("email", "customer", "state", "becomes_admin", "lms_user_id", "last_error", "modified_at")
@@ -83,7 +73,7 @@ class PendingLearnerAdmin(ReadOnlyAdmin):
 
 
 @admin.register(models.PendingEnrollment)
-class PendingEnrollmentAdmin(ReadOnlyAdmin):
+class PendingEnrollmentAdmin(HistoryAdmin):
     """Places that wait for an address; failed ones may be tried again."""
 
     list_display = (
@@ -110,7 +100,7 @@ class PendingEnrollmentAdmin(ReadOnlyAdmin):
 
 
 @admin.register(models.SponsoredEnrollment)
-class SponsoredEnrollmentAdmin(ReadOnlyAdmin):
+class SponsoredEnrollmentAdmin(HistoryAdmin):
     """Places that customers pay for."""
 
     list_display = ("link", "run_key", "source", "is_unenrolled", "is_saved_for_later", "created_at")
@@ -120,7 +110,7 @@ class SponsoredEnrollmentAdmin(ReadOnlyAdmin):
 
 
 @admin.register(models.Fulfillment)
-class FulfillmentAdmin(ReadOnlyAdmin):
+class FulfillmentAdmin(HistoryAdmin):
     """What pays for sponsored enrollments."""
 
     list_display = ("uuid", "kind", "subsidy_uuid", "sponsored_enrollment", "is_revoked", "created_at")
