@@ -1,6 +1,13 @@
 """When this happens, that follows: the one table of reactions."""
 
 from bursar.customers import handlers as customers
+from bursar.enrollments import handlers as enrollments
+from bursar.events.enrollments import (
+    CUSTOMERS_NAMED,
+    ENROLLMENTS_CHANGED,
+    ENROLLMENTS_CREATED,
+    ENROLLMENTS_ENDED,
+)
 from bursar.events.identity import ADDRESS_CONFIRMATIONS_REQUESTED, ADDRESSES_CONFIRMED
 from bursar.events.licenses import ASSIGNMENTS_REFUSED, LICENSES_ASSIGNED
 from bursar.events.outbox import DELIVERIES_DIED
@@ -19,6 +26,15 @@ REACTIONS: tuple[Reaction, ...] = (
     ),
     # An address is confirmed: what waited for it is done.
     Reaction(ADDRESSES_CONFIRMED, customers.ENROLL_CONFIRMED_PEOPLE, customers.enroll_confirmed_people),
+    Reaction(ADDRESSES_CONFIRMED, enrollments.ENROLL_ALLOWED_PEOPLE, enrollments.enroll_allowed_people),
+    # Somebody's place in a run has changed: Open edX's signals are sent.
+    Reaction(ENROLLMENTS_CREATED, enrollments.SEND_CREATED, enrollments.send_created),
+    Reaction(ENROLLMENTS_CHANGED, enrollments.SEND_CHANGED, enrollments.send_changed),
+    Reaction(ENROLLMENTS_ENDED, enrollments.SEND_ENDED, enrollments.send_ended),
+    # Whoever came in has used what let the address in.
+    Reaction(ENROLLMENTS_CREATED, enrollments.USE_ALLOWANCES, enrollments.use_allowances),
+    # A customer was named with an enrollment: the learner becomes the customer's.
+    Reaction(CUSTOMERS_NAMED, customers.SPONSOR_ENROLLED_PEOPLE, customers.sponsor_enrolled_people),
     # An approved request is given its license, and then closed.
     Reaction(LICENSE_REQUESTS_APPROVED, "licenses.fulfil_approvals", licenses.fulfil_approvals),
     Reaction(LICENSES_ASSIGNED, "subsidy_requests.close_fulfilled", subsidy_requests.close_fulfilled),

@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "simple_history",
+    "openedx_events",
     "bursar.outbox",
     "bursar.identity",
     "bursar.notifications",
@@ -201,6 +202,9 @@ JWT_AUTH = {
     "JWT_AUTH_COOKIE_SIGNATURE": "edx-jwt-cookie-signature",
 }
 EDX_DRF_EXTENSIONS: dict[str, Any] = {"JWT_PAYLOAD_USER_ATTRIBUTE_MAPPING": {}}  # a token changes no account
+
+# Signals of openedx-events: who sent them, as their metadata say (openedx/bursar/web)
+EVENTS_SERVICE_NAME = "bursar"
 
 # REST
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024

@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -32,12 +34,16 @@ def find_courses(keys: Collection[str]) -> dict[str, Course]:
 
 
 def find_runs(keys: Collection[str]) -> dict[str, Run]:
-    """The runs that exist, by key, with their modes. Effects: two queries for each 1,000 keys."""
+    """The runs that exist, by key, with their modes. Effects: one query for each 1,000 keys."""
     found: dict[str, Run] = {}
     for chunk in sets.chunks(_distinct(keys)):
-        rows = list(models.Run.objects.filter(key__in=chunk).order_by().values_list(*_RUN_COLUMNS))
-        modes = _modes_of([row[0] for row in rows])
-        found.update((row[3], _run(row, modes[row[0]])) for row in rows)
+        rows = models.Run.objects.filter(key__in=chunk).order_by("key", "modes__slug")
+        columns = rows.values_list(*_RUN_COLUMNS, *_MODE_COLUMNS)
+        for _, of_run in groupby(columns, key=itemgetter(_RUN_COLUMNS.index("key"))):
+            listed = list(of_run)
+            modes = [Mode(*row[-len(_MODE_COLUMNS) :]) for row in listed if row[-len(_MODE_COLUMNS)]]
+            run = _run(listed[0][: -len(_MODE_COLUMNS)], modes)
+            found[run.key] = run
     return found
 
 
@@ -110,17 +116,9 @@ def _run_keys_of(course_ids: Collection[UUID]) -> dict[UUID, list[str]]:
     return found
 
 
-def _modes_of(run_ids: Collection[UUID]) -> dict[UUID, list[Mode]]:
-    found: dict[UUID, list[Mode]] = defaultdict(list)
-    rows = models.Mode.objects.filter(run_id__in=run_ids).order_by("slug")
-    for row in rows.values_list("run_id", "slug", "price_cents", "currency", "expires_at"):
-        found[row[0]].append(Mode(*row[1:]))
-    return found
-
-
 def _run(row: tuple[Any, ...], modes: list[Mode]) -> Run:
     make: Callable[..., Run] = Run
-    _, course_title, title, key, course_key, org, *columns, blocked_countries = row
+    course_title, title, key, course_key, org, *columns, blocked_countries = row
     return make(key, course_key, org, title or course_title, *columns, tuple(blocked_countries), tuple(modes))
 
 
@@ -135,8 +133,9 @@ def _distinct(keys: Iterable[str]) -> list[str]:
 
 _COURSE_COLUMNS = ("uuid", "key", "title", "short_description", "level", "subjects", "advertised_run_key")
 _CATALOG_COLUMNS = ("uuid", "customer_uuid", "title", "contains_everything", "course_keys")
+_MODE_COLUMNS = ("modes__slug", "modes__price_cents", "modes__currency", "modes__expires_at")
+"""In the order of ``data.Mode``'s fields. All are null for a run without modes."""
 _RUN_COLUMNS = (
-    "uuid",
     "course__title",
     "title",
     "key",

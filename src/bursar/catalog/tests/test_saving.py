@@ -233,7 +233,7 @@ def test_courses_need_the_same_number_of_queries_however_many_they_are():
     assert (
         count_queries(lambda: api.find_runs(run_keys[:1]))
         == count_queries(lambda: api.find_runs(run_keys))
-        == 2
+        == 1
     )
 
 

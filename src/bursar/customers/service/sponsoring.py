@@ -148,25 +148,14 @@ class Sponsoring:
         return not_relinkable(place.person.email) if outcome is None else outcome.refusal
 
     def _ensure_sponsored(self) -> Ensured[Pair]:
-        moment = clock.now()
-        source = self.source.value
-        links = self.links.uuids
-
-        def revive(pair: Pair, row: Row) -> Row | None:
-            _, is_unenrolled, is_saved_for_later = row
-            # Whoever has just got in (again) isn't gone, or saving the run for later.
-            if is_unenrolled or (is_saved_for_later and self._enrolled[pair].created):
-                return (False, False, None, moment)
-            return None
-
-        return ensure(
-            Table(models.SponsoredEnrollment, _SPONSORED_COLUMNS, ("link", "run_key"), self._read_sponsored),
-            [pair for pair, outcome in self._enrolled.items() if outcome.refusal is None],
-            lambda pair: (uuid.uuid4(), links[pair[0]], pair[1], source, False, False, None, moment, moment),
-            known=self._sponsored,
-            revive=revive,
-            revived_columns=("is_unenrolled", "is_saved_for_later", "unenrolled_at", "modified_at"),
+        in_run = [pair for pair, outcome in self._enrolled.items() if outcome.refusal is None]
+        return ensure_sponsored(
+            self.links,
+            in_run,
+            self.source,
             by=self.by,
+            known=self._sponsored,
+            just_in={pair for pair in in_run if self._enrolled[pair].created},
         )
 
     def _find_new(self, sponsored: Ensured[Pair]) -> set[Pair]:
@@ -202,20 +191,10 @@ class Sponsoring:
             by=self.by,
         )
 
-    def _read_sponsored(self, pairs: Collection[Pair], lock: bool) -> Mapping[Pair, Row]:
-        people = {self.links.uuids[pair[0]]: pair[0] for pair in pairs}
-        rows = models.SponsoredEnrollment.objects.filter(
-            link_id__in=people, run_key__in={pair[1] for pair in pairs}
-        ).order_by("link_id", "run_key")
-        if lock:
-            rows = rows.select_for_update()
-        found = rows.values_list("link_id", "run_key", "uuid", "is_unenrolled", "is_saved_for_later")
-        states = {(people[link], run_key): tuple(state) for link, run_key, *state in found}
-        return {pair: states[pair] for pair in pairs if pair in states}
-
     def _read_fulfillments(self, wanted: Collection[_Paid], lock: bool) -> Mapping[_Paid, Row]:
         pairs = {
-            row[0]: pair for pair, row in self._read_sponsored({paid[:2] for paid in wanted}, False).items()
+            row[0]: pair
+            for pair, row in _read_sponsored(self.links, {paid[:2] for paid in wanted}, False).items()
         }
         rows = models.Fulfillment.objects.filter(sponsored_enrollment_id__in=pairs).order_by(
             *_FULFILLMENT_KEY
@@ -225,6 +204,58 @@ class Sponsoring:
         found = rows.values_list(*_FULFILLMENT_KEY, "uuid", "is_revoked")
         states = {(*pairs[place], kind, subsidy): tuple(state) for place, kind, subsidy, *state in found}
         return {paid: states[paid] for paid in wanted if paid in states}
+
+
+def ensure_sponsored(
+    links: Links,
+    pairs: Collection[Pair],
+    source: EnrollmentSource,
+    *,
+    by: int | None,
+    known: Mapping[Pair, Row] | None = None,
+    just_in: Collection[Pair] = (),
+) -> Ensured[Pair]:
+    """Writes down that the customer of these links sponsors the pairs, in the caller's transaction.
+
+    What was unenrolled is revived; what was saved for later as well, for those who have ``just`` got ``in``.
+    Effects: two statements if all is new, none if all is ``known`` and fine.
+    """
+    moment = clock.now()
+
+    def revive(pair: Pair, row: Row) -> Row | None:
+        _, is_unenrolled, is_saved_for_later = row
+        if is_unenrolled or (is_saved_for_later and pair in just_in):
+            return (False, False, None, moment)
+        return None
+
+    return ensure(
+        Table(
+            models.SponsoredEnrollment,
+            _SPONSORED_COLUMNS,
+            ("link", "run_key"),
+            lambda wanted, lock: _read_sponsored(links, wanted, lock),
+        ),
+        pairs,
+        lambda pair: (
+            uuid.uuid4(), links.uuids[pair[0]], pair[1], source.value, False, False, None, moment, moment,
+        ),
+        known=known,
+        revive=revive,
+        revived_columns=("is_unenrolled", "is_saved_for_later", "unenrolled_at", "modified_at"),
+        by=by,
+    )  # fmt: skip
+
+
+def _read_sponsored(links: Links, pairs: Collection[Pair], lock: bool) -> Mapping[Pair, Row]:
+    people = {links.uuids[pair[0]]: pair[0] for pair in pairs}
+    rows = models.SponsoredEnrollment.objects.filter(
+        link_id__in=people, run_key__in={pair[1] for pair in pairs}
+    ).order_by("link_id", "run_key")
+    if lock:
+        rows = rows.select_for_update()
+    found = rows.values_list("link_id", "run_key", "uuid", "is_unenrolled", "is_saved_for_later")
+    states = {(people[link], run_key): tuple(state) for link, run_key, *state in found}
+    return {pair: states[pair] for pair in pairs if pair in states}
 
 
 _SPONSORED_COLUMNS = (

@@ -90,7 +90,7 @@ def test_who_left_comes_back_in_the_mode_asked_for(cast):
 
     assert back.created
     assert (back.enrollment_uuid, back.mode, back.is_active) == (first.enrollment_uuid, "audit", True)
-    assert [fact["is_active"] for fact in facts_of("enrollment.changed")] == [True]
+    assert [fact["is_active"] for fact in facts_of("enrollment.created")] == [True, True]
 
 
 def test_who_is_in_is_fine_after_the_run_has_closed_but_who_left_is_not(cast):

@@ -1,0 +1,26 @@
+"""What enrollments does when something happens; config/reactions.py lists it."""
+
+from bursar.enrollments.service.allowing import USE_ALLOWANCES, enroll_allowed_people, use_allowances
+from bursar.enrollments.service.signals import (
+    SEND_CHANGED,
+    SEND_CREATED,
+    SEND_ENDED,
+    send_changed,
+    send_created,
+    send_ended,
+)
+
+ENROLL_ALLOWED_PEOPLE = "enrollments.enroll_allowed_people"
+
+__all__ = [
+    "ENROLL_ALLOWED_PEOPLE",
+    "SEND_CHANGED",
+    "SEND_CREATED",
+    "SEND_ENDED",
+    "USE_ALLOWANCES",
+    "enroll_allowed_people",
+    "send_changed",
+    "send_created",
+    "send_ended",
+    "use_allowances",
+]

@@ -1,0 +1,1 @@
+"""What can be done with enrollments: one module per use case."""

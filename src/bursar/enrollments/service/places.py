@@ -1,0 +1,86 @@
+"""Places of people in runs, as the other modules hand them to each other."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from bursar.enrollments import models
+from bursar.enrollments.data import Enrollment
+from bursar.lib import sets
+
+Pair = tuple[int, str]
+"""An LMS user id and a run key."""
+
+
+class Seat(NamedTuple):
+    """What must be known of an enrollment to judge it, for the thousands that stay as they are."""
+
+    uuid: UUID
+    mode: str
+    is_active: bool
+    customer_uuid: UUID | None
+    created_at: datetime
+
+
+class Change(NamedTuple):
+    """A place that a command made (``before`` None) or changed."""
+
+    pair: Pair
+    seat: Seat
+    before: Seat | None
+
+
+def rows_of(pairs: Collection[Pair]) -> "QuerySet[models.Enrollment]":
+    """The rows of these pairs, and perhaps some of the same people in the same runs."""
+    people = {pair[0] for pair in pairs}
+    return models.Enrollment.objects.filter(
+        lms_user_id__in=people, run_key__in={pair[1] for pair in pairs}
+    ).order_by()
+
+
+def read_seats(pairs: Collection[Pair]) -> dict[Pair, Seat]:
+    """The places of these pairs, and perhaps some more. One query, none without pairs."""
+    if not pairs:
+        return {}
+    found = rows_of(pairs).values_list("lms_user_id", "run_key", *Seat._fields)
+    return {(lms_user_id, run_key): Seat(*seat) for lms_user_id, run_key, *seat in found}
+
+
+def find_enrollments(pairs: Collection[Pair]) -> dict[Pair, Enrollment]:
+    """The enrollments of these people in these runs, active or not. One query for each 1,000 pairs."""
+    found: dict[Pair, Enrollment] = {}
+    for chunk in sets.chunks(list(dict.fromkeys(pairs))):
+        wanted = set(chunk)
+        rows = rows_of(wanted).values_list(*_COLUMNS)
+        found.update(((row[1], row[2]), Enrollment(*row)) for row in rows if (row[1], row[2]) in wanted)
+    return found
+
+
+def list_enrollments(*, lms_user_id: int, include_inactive: bool = False) -> list[Enrollment]:
+    """A person's enrollments, the oldest first. One query."""
+    rows = models.Enrollment.objects.filter(lms_user_id=lms_user_id)
+    if not include_inactive:
+        rows = rows.filter(is_active=True)
+    return [Enrollment(*row) for row in rows.order_by("created_at", "uuid").values_list(*_COLUMNS)]
+
+
+def find_attributes(pair: Pair) -> list[dict[str, Any]]:
+    """What was noted down with an enrollment, in order. One query."""
+    row = models.Enrollment.objects.filter(lms_user_id=pair[0], run_key=pair[1]).first()
+    return list(row.attributes or ()) if row else []
+
+
+_COLUMNS = (
+    "uuid",
+    "lms_user_id",
+    "run_key",
+    "mode",
+    "is_active",
+    "customer_uuid",
+    "created_at",
+    "modified_at",
+)
+"""In the order of ``data.Enrollment``'s fields."""
