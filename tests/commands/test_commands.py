@@ -5,11 +5,13 @@ import shutil
 import socket
 import sqlite3
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from bursar.config import cli
+from tests.countries import write_country_database
 from tests.processes import BURSAR, Installation
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
@@ -80,6 +82,8 @@ def test_defaults_that_are_written_out_are_accepted(install):
         ({"DATABASE_URL": "postgres://u:p@h:port/db"}, "DATABASE_URL"),
         ({"PORT": "http"}, "PORT"),
         ({"BURSAR_HOME": "/dev/null/home"}, "/dev/null/home"),
+        ({"BURSAR_GEOIP_DATABASE": "/dev/null"}, "BURSAR_GEOIP_DATABASE"),
+        ({"BURSAR_GEOIP_DATABASE": "nowhere.mmdb"}, "BURSAR_GEOIP_DATABASE"),
         ({"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none"}, "the database refuses"),
     ],
 )
@@ -181,6 +185,13 @@ def test_the_doctor_finds_a_sound_installation_sound(loaded):
 
     assert examined.returncode == 0, examined.stdout + examined.stderr
     assert all(line.startswith("ok ") for line in examined.stdout.splitlines())
+
+
+def test_the_doctor_says_how_old_the_countries_are(loaded, tmp_path):
+    examined = loaded.run("doctor", BURSAR_GEOIP_DATABASE=str(write_country_database(tmp_path)))
+
+    assert examined.returncode == 0, examined.stdout + examined.stderr
+    assert f"ok     countries    GeoLite2-Country, made on {datetime.now(UTC).date()}" in examined.stdout
 
 
 def test_the_doctor_names_slips_of_the_finger(loaded):

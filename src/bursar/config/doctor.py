@@ -5,6 +5,7 @@ import smtplib
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.core import mail
 from django.db import DatabaseError, connection
 
 from bursar.config import schema, variables
+from bursar.enrollments import embargo
 from bursar.notifications import api as notifications
 from bursar.outbox import api as outbox
 
@@ -151,6 +153,16 @@ def _check_public_url() -> Iterator[Finding]:
         yield Finding(OK, "public URL", settings.PUBLIC_URL)
 
 
+def _check_countries() -> Iterator[Finding]:
+    if not settings.GEOIP_DATABASE:
+        yield Finding(OK, "countries", "none is known, so no run is closed to any")
+        return
+    with embargo.open_database(settings.GEOIP_DATABASE) as database:
+        about = database.metadata()
+    built_on = datetime.fromtimestamp(about.build_epoch, UTC).date()
+    yield Finding(OK, "countries", f"{about.database_type}, made on {built_on}")
+
+
 def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
@@ -164,4 +176,5 @@ _CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     _check_broker,
     _check_bus,
     _check_mail,
+    _check_countries,
 )

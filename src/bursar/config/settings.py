@@ -12,6 +12,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from bursar.config import logs, secrets
+from bursar.enrollments import embargo
 from bursar.identity.keys import make_private_key
 
 django_stubs_ext.monkeypatch()  # Django's classes take type parameters at run time, too
@@ -268,6 +269,12 @@ else:
     EMAIL_BACKEND = "bursar.notifications.folder.FolderBackend"
 EMAIL_TIMEOUT = 10  # seconds for one exchange with the mail server
 DEFAULT_FROM_EMAIL = env.str("BURSAR_FROM_EMAIL", default="Bursar <bursar@localhost>")
+
+# Embargo: without a database no country is known, and nobody is blocked.
+GEOIP_DATABASE = env.str("BURSAR_GEOIP_DATABASE", default="")
+if GEOIP_DATABASE:
+    with _naming("BURSAR_GEOIP_DATABASE"):
+        embargo.open_database(GEOIP_DATABASE).close()
 
 # Celery wakes workers up; its messages carry no truth, so none has to survive.
 CELERY_BROKER_URL = BROKER_URL

@@ -21,6 +21,7 @@ VARIABLES: Mapping[str, str] = {
     "BURSAR_JWT_PRIVATE_KEY": "signs JWTs: an RSA key as PEM (made at first start)",
     "BURSAR_FROM_EMAIL": "sender of mails (Bursar <bursar@localhost>)",
     "EMAIL_URL": "smtp://... and the like (files in BURSAR_HOME/mail, one .eml each)",
+    "BURSAR_GEOIP_DATABASE": "file in MaxMind's format that knows the country of an address (none)",
     "PORT": "port of the web (8000)",
 }
 
