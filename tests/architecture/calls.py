@@ -33,6 +33,7 @@ PLACEHOLDERS: dict[str, Callable[[Ids], object]] = {
     "customer_slug": lambda its: its.slug,
     "activation_key": lambda its: its.activation_key,
     "token": lambda its: "no-such-token",
+    "message_key": lambda its: "default",
 }
 """What stands in a path for ``<name>``."""
 
@@ -341,6 +342,7 @@ CALLS = [
     Call("POST", "/confirm-email/", _all(302, *EVERYBODY), is_page=True),
     Call("GET", "/confirm-email/<token>/", _all(400, *EVERYBODY), is_page=True),
     Call("POST", "/confirm-email/<token>/", _all(400, *EVERYBODY), is_page=True),
+    Call("GET", "/embargo/blocked-message/enrollment/<message_key>/", _all(200, *EVERYBODY), is_page=True),
     Call("GET", _ACTIVATION_PAGE, {OWNER: 200}, refused=404, anonymous=302, is_page=True),
     Call("POST", _ACTIVATION_PAGE, {OWNER: 200}, refused=404, anonymous=302, is_page=True),
 ]

@@ -23,6 +23,7 @@ _EXAMPLES = {
     "run_key": "course-v1:MITx+6.00.1x+2T2026",
     "username": "bob",
     "number": "7",
+    "message_key": "default",
 }
 _A_UUID = "a0000000-0000-4000-8000-000000000001"
 
@@ -53,12 +54,17 @@ class Entry:
         return re.sub(r"\{(\w+)\}", lambda part: _EXAMPLES.get(part[1], _A_UUID), self.path)
 
     def view(self) -> View | None:
-        """The view that the routes give for this method and path."""
+        """The view that the routes give for this method and path.
+
+        What is not served may still look like the path of a page; that page is not its view.
+        """
         try:
             view = resolve(self.example).func
         except Resolver404:
             return None
-        return None if is_page(view) or self.method not in methods_of(view) else view
+        if is_page(view) and not self.is_served:
+            return None
+        return view if self.method in methods_of(view) else None
 
 
 def entries() -> list[Entry]:

@@ -14,6 +14,7 @@ RESERVED = frozenset(
         "csrf",
         "dashboard",
         "docs",
+        "embargo",
         "enterprise",
         "enterprise_learner_portal",
         "favicon.ico",

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from bursar.portal import home
+from bursar.portal import embargo, home
 from bursar.portal.account import views as account
 from bursar.portal.learner import views as learner
 
@@ -13,6 +13,11 @@ urlpatterns = [
     path("register", account.sign_up, name="sign-up"),
     path("confirm-email/", account.request_confirmation, name="request-confirmation"),
     path("confirm-email/<str:token>/", account.confirm_email, name="confirm-email"),
+    path(
+        "embargo/blocked-message/enrollment/<str:message_key>/",
+        embargo.blocked_message,
+        name="blocked-message",
+    ),
     # A customer's pages begin with its slug and stand last of all.
     path(
         "<slug:customer_slug>/licenses/<uuid:activation_key>/activate",

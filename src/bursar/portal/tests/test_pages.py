@@ -23,7 +23,16 @@ def sign_in(person: PersonToSave) -> Client:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/login", "/register", "/logout", "/confirm-email/nonsense/", "/nothing/here"]
+    "path",
+    [
+        "/",
+        "/login",
+        "/register",
+        "/logout",
+        "/confirm-email/nonsense/",
+        "/embargo/blocked-message/enrollment/default/",
+        "/nothing/here",
+    ],
 )
 def test_every_page_can_be_read_by_everybody(db, path):
     page = Client().get(path).content.decode()
