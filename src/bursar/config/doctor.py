@@ -68,6 +68,15 @@ def _check_secrets() -> Iterator[Finding]:
         yield Finding(OK, "keys", f"only this user may read {keys}")
 
 
+def _check_api_key() -> Iterator[Finding]:
+    if not settings.EDX_API_KEY:
+        yield Finding(OK, "API key", "none: servers come in by tokens")
+    elif len(settings.EDX_API_KEY) < 16:
+        yield Finding(WARN, "API key", "BURSAR_EDX_API_KEY is short: use 50 random characters")
+    else:
+        yield Finding(OK, "API key", "from BURSAR_EDX_API_KEY; tokens are better, see docs/operating.md")
+
+
 def _check_database() -> Iterator[Finding]:
     try:
         with connection.cursor() as cursor:
@@ -171,6 +180,7 @@ def _first_line(error: BaseException) -> str:
 _CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     _check_settings,
     _check_secrets,
+    _check_api_key,
     _check_public_url,
     _check_database,
     _check_broker,

@@ -6,6 +6,9 @@ from typing import Any
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ResolvedComponent
+
+from bursar.enrollments.rest.permissions import API_KEY_HEADER, ApiKeyOrAuthenticated
 
 _TAGS = {
     "requests": "Learners ask for a license or a code, administrators say yes or no.",
@@ -20,6 +23,14 @@ _TAGS = {
 }
 _TAG_OF_CONTEXT = {"subsidy_requests": "requests"}
 
+_API_KEY = "api_key"
+_API_KEY_SCHEME = {
+    "type": "apiKey",
+    "in": "header",
+    "name": API_KEY_HEADER,
+    "description": "For servers: the key of BURSAR_EDX_API_KEY. Open edX has deprecated it; use a token.",
+}
+
 
 class ContextSchema(AutoSchema):
     """Files each operation under the context that answers it, and names it by its path: no two are alike."""
@@ -27,6 +38,18 @@ class ContextSchema(AutoSchema):
     def get_operation_id(self) -> str:
         words = re.findall(r"[A-Za-z0-9_]+|\{", self.path)
         return "_".join([self.method.lower(), *("by" if word == "{" else word for word in words)])
+
+    def get_auth(self) -> list[dict[str, Any]]:
+        """Adds the shared key where a view takes it: there it is a permission, and no account."""
+        auth = super().get_auth()
+        if not any(isinstance(each, ApiKeyOrAuthenticated) for each in self.view.get_permissions()):
+            return auth
+        kind = ResolvedComponent.SECURITY_SCHEMA
+        scheme = ResolvedComponent(  # type: ignore[no-untyped-call]
+            _API_KEY, kind, schema=_API_KEY_SCHEME, object=ApiKeyOrAuthenticated
+        )
+        self.registry.register_on_missing(scheme)
+        return [*auth, {_API_KEY: []}]
 
     def get_tags(self) -> list[str]:
         package, _, rest = type(self.view).__module__.partition(".")

@@ -207,6 +207,9 @@ EDX_DRF_EXTENSIONS: dict[str, Any] = {"JWT_PAYLOAD_USER_ATTRIBUTE_MAPPING": {}} 
 # Signals of openedx-events: who sent them, as their metadata say (openedx/bursar/web)
 EVENTS_SERVICE_NAME = "bursar"
 
+# The key that servers of an Open edX platform share; without one, that way in is shut.
+EDX_API_KEY = env.str("BURSAR_EDX_API_KEY", default="").strip() or None
+
 # REST
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000

@@ -19,6 +19,7 @@ VARIABLES: Mapping[str, str] = {
     "BURSAR_OAUTH_CLIENT_SECRET": "for BURSAR_REMOTE_... (none)",
     "BURSAR_OAUTH_TOKEN_URL": "for BURSAR_REMOTE_... (none)",
     "BURSAR_JWT_PRIVATE_KEY": "signs JWTs: an RSA key as PEM (made at first start)",
+    "BURSAR_EDX_API_KEY": "shared key of servers that call the enrollment API; deprecated by Open edX (none)",
     "BURSAR_FROM_EMAIL": "sender of mails (Bursar <bursar@localhost>)",
     "EMAIL_URL": "smtp://... and the like (files in BURSAR_HOME/mail, one .eml each)",
     "BURSAR_GEOIP_DATABASE": "file in MaxMind's format that knows the country of an address (none)",

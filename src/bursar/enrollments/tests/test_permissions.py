@@ -1,0 +1,193 @@
+"""Who gets into the enrollment API: people by their account, servers by the shared key."""
+
+import json
+import logging
+
+import pytest
+from drf_spectacular.generators import SchemaGenerator
+
+from bursar.config import doctor
+from bursar.config.logs import JsonFormatter
+from bursar.identity.models import User
+from tests.cast import BOB, OLGA
+
+pytestmark = [pytest.mark.once, pytest.mark.urls("bursar.enrollments.tests.rest_urls")]
+
+KEY_OR_ACCOUNT = "/api/test/key-or-account/"
+STAFF_ONLY = "/api/test/staff/"
+
+KEY = "a shared key of 34 characters, ok?"
+WITH_KEY = {"X-Edx-Api-Key": KEY}
+
+
+@pytest.fixture
+def shared_key(settings):
+    settings.EDX_API_KEY = KEY
+
+
+@pytest.fixture
+def audit_lines():
+    """What the audit log has said so far, each line parsed."""
+    written = []
+
+    class Listener(logging.Handler):
+        def emit(self, record):
+            written.append(self.format(record))
+
+    listener = Listener()
+    listener.setFormatter(JsonFormatter())
+    log = logging.getLogger("bursar.enrollments.audit")
+    log.addHandler(listener)
+    yield lambda: [json.loads(line) for line in written]
+    log.removeHandler(listener)
+
+
+# The key
+
+
+def test_the_key_lets_a_server_in_without_an_account(cast, client_of, shared_key):
+    answer = client_of(None).get(KEY_OR_ACCOUNT, headers=WITH_KEY)
+
+    assert (answer.status_code, answer.json()) == (200, {"username": "", "has_api_key": True})
+
+
+def test_the_key_goes_beside_an_account(cast, client_of, shared_key):
+    answer = client_of(BOB).get(KEY_OR_ACCOUNT, headers=WITH_KEY)
+
+    assert answer.json() == {"username": "bob", "has_api_key": True}
+
+
+def test_an_account_needs_no_key(cast, client_of, shared_key):
+    answer = client_of(BOB).get(KEY_OR_ACCOUNT)
+
+    assert (answer.status_code, answer.json()) == (200, {"username": "bob", "has_api_key": False})
+
+
+@pytest.mark.parametrize("given", ["", "x", KEY[:-1], KEY + "x", KEY.upper(), "None", "é", "\xff" * 5000])
+def test_another_key_is_none(cast, client_of, shared_key, given):
+    anonymous = client_of(None).get(KEY_OR_ACCOUNT, headers={"X-Edx-Api-Key": given})
+    signed_in = client_of(BOB).get(KEY_OR_ACCOUNT, headers={"X-Edx-Api-Key": given})
+
+    assert anonymous.status_code == 401
+    assert anonymous["WWW-Authenticate"].startswith("JWT")
+    assert signed_in.json() == {"username": "bob", "has_api_key": False}
+
+
+@pytest.mark.parametrize("off", [None, ""])
+@pytest.mark.parametrize("given", ["", "None", KEY])
+def test_without_a_setting_no_key_lets_in(cast, client_of, settings, off, given):
+    settings.EDX_API_KEY = off
+
+    answer = client_of(None).get(KEY_OR_ACCOUNT, headers={"X-Edx-Api-Key": given})
+
+    assert answer.status_code == 401
+
+
+def test_a_wrong_token_is_refused_in_spite_of_the_key(cast, client_of, shared_key):
+    answer = client_of(None).get(KEY_OR_ACCOUNT, headers={**WITH_KEY, "Authorization": "JWT worn.out.token"})
+
+    assert answer.status_code == 401
+
+
+def test_the_key_does_not_replace_the_csrf_token_of_a_session(cast, client_of, shared_key):
+    client = client_of(None)
+    client.handler.enforce_csrf_checks = True
+    client.force_login(User.objects.get(username="bob"))
+
+    assert client.post(KEY_OR_ACCOUNT, headers=WITH_KEY).status_code == 403
+
+
+def test_pages_of_other_origins_cannot_send_the_key(client, settings):
+    settings.CORS_ALLOWED_ORIGINS = ["https://admin.example"]
+
+    answer = client.options(
+        KEY_OR_ACCOUNT,
+        headers={
+            "Origin": "https://admin.example",
+            "Access-Control-Request-Method": "GET",
+            "Access-Control-Request-Headers": "x-edx-api-key",
+        },
+    )
+
+    assert "x-edx-api-key" not in answer["Access-Control-Allow-Headers"].lower()
+
+
+# The audit log
+
+
+def test_each_use_of_the_key_is_written_down_once_without_the_key(cast, client_of, shared_key, audit_lines):
+    headers = {**WITH_KEY, "X-Forwarded-For": "81.2.69.142"}
+
+    client_of(None).get(f"{KEY_OR_ACCOUNT}?user=bob@acme.test", headers=headers)
+    client_of(BOB).get(STAFF_ONLY, headers=headers)
+
+    (line,) = audit_lines()
+    assert (line["logger"], line["level"], line["message"]) == (
+        "bursar.enrollments.audit",
+        "info",
+        "API key used",
+    )
+    assert (line["method"], line["path"]) == ("GET", KEY_OR_ACCOUNT)
+    assert line["ip"] == "81.2.69.142, 127.0.0.1"
+    assert KEY not in json.dumps(line)
+
+
+def test_what_is_not_the_key_leaves_no_line(cast, client_of, shared_key, audit_lines):
+    client_of(None).get(KEY_OR_ACCOUNT, headers={"X-Edx-Api-Key": "another"})
+    client_of(BOB).get(KEY_OR_ACCOUNT)
+
+    assert audit_lines() == []
+
+
+# Staff
+
+
+def test_staff_get_in(cast, client_of):
+    assert client_of(OLGA).get(STAFF_ONLY).status_code == 200
+
+
+def test_the_key_makes_nobody_staff(cast, client_of, shared_key):
+    assert client_of(None).get(STAFF_ONLY, headers=WITH_KEY).status_code == 401
+    assert client_of(BOB).get(STAFF_ONLY, headers=WITH_KEY).status_code == 403
+
+
+def test_being_a_superuser_alone_is_not_being_staff(cast, client_of):
+    User.objects.filter(username="bob").update(is_superuser=True)
+
+    assert client_of(BOB).get(STAFF_ONLY).status_code == 403
+
+
+def test_the_role_of_an_operator_is_not_being_staff(cast, client_of):
+    User.objects.filter(username="olga").update(is_staff=False)
+
+    assert client_of(OLGA).get(STAFF_ONLY).status_code == 403
+
+
+# What operators and callers are told
+
+
+def test_the_description_offers_the_key_where_a_view_takes_it():
+    description = SchemaGenerator(urlconf="bursar.enrollments.tests.rest_urls").get_schema(public=True)
+
+    of_path = {path: operations["get"]["security"] for path, operations in _reads(description)}
+    assert {"api_key": []} in of_path[KEY_OR_ACCOUNT]
+    assert {"jwt": []} in of_path[KEY_OR_ACCOUNT]
+    assert {"api_key": []} not in of_path[STAFF_ONLY]
+    scheme = description["components"]["securitySchemes"]["api_key"]
+    assert (scheme["type"], scheme["in"], scheme["name"]) == ("apiKey", "header", "X-Edx-Api-Key")
+
+
+def _reads(description):
+    return [each for each in description["paths"].items() if each[0].startswith("/api/test/")]
+
+
+@pytest.mark.parametrize(
+    ("key", "verdict"), [(None, "ok"), (KEY, "ok"), ("x" * 16, "ok"), ("x" * 15, "warn")]
+)
+def test_the_doctor_warns_of_a_key_that_can_be_guessed(db, settings, key, verdict):
+    settings.EDX_API_KEY = key
+
+    (finding,) = [each for each in doctor.examine() if each.subject == "API key"]
+
+    assert finding.verdict == verdict
+    assert key is None or key not in finding.detail
