@@ -1,6 +1,7 @@
 """Settings, read from the environment. README.md lists the variables; ``bursar doctor`` checks them."""
 
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -309,7 +310,21 @@ RATES = {
     "confirmation": (3, 600),  # mails to one person
 }
 
+
+def _rate(text: str) -> str:
+    """The text if it is a rate (or none); raises ValueError otherwise."""
+    if text and not re.fullmatch(r"[1-9]\d{0,8}/(second|minute|hour|day)", text):
+        raise ValueError(f"{text} is no rate: write 40/minute (second, hour, day), or nothing for no limit")
+    return text
+
+
+# How often one caller may use the LMS's enrollment API, with the LMS's figures. Empty: no limit.
+with _naming("BURSAR_ENROLLMENT_RATE"):
+    ENROLLMENT_RATES = {"user": _rate(env.str("BURSAR_ENROLLMENT_RATE", default="40/minute"))}
+with _naming("BURSAR_ENROLLMENT_STAFF_RATE"):
+    ENROLLMENT_RATES["staff"] = _rate(env.str("BURSAR_ENROLLMENT_STAFF_RATE", default="120/minute"))
+
 SERVER_IS_TEST = "PYTEST_VERSION" in os.environ
 if SERVER_IS_TEST:
     PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast, and nobody's real password
-    RATES = {}  # tests come from one address; those of the limits set their own
+    RATES, ENROLLMENT_RATES = {}, {}  # tests come from one address; those of the limits set their own
