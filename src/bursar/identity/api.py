@@ -17,6 +17,7 @@ from bursar.identity.service.accounts import (
     sign_up,
     start_session,
 )
+from bursar.identity.service.changing import change_person, check_person_change
 from bursar.identity.service.people import (
     find_people_by_email,
     find_people_by_lms_user_id,
@@ -24,6 +25,13 @@ from bursar.identity.service.people import (
     get_person,
 )
 from bursar.identity.service.programs import issue_token_to_program
+from bursar.identity.service.retirement import (
+    begin_retirements,
+    cancel_retirements,
+    complete_retirements,
+    find_retirement,
+    request_retirements,
+)
 from bursar.identity.service.roles import assign_roles, list_people_with_role, withdraw_roles
 from bursar.identity.service.saving import save_people, save_service_accounts
 from bursar.identity.tokens import delete_token_cookies, issue_token, set_token_cookies
@@ -32,14 +40,20 @@ __all__ = [
     "JwtAuthentication",
     "SessionAuthentication",
     "assign_roles",
+    "begin_retirements",
+    "cancel_retirements",
+    "change_person",
     "check_confirmation",
+    "check_person_change",
     "check_sign_up_attempts",
+    "complete_retirements",
     "confirm_address",
     "confirm_addresses",
     "delete_token_cookies",
     "find_people_by_email",
     "find_people_by_lms_user_id",
     "find_people_by_username",
+    "find_retirement",
     "get_caller",
     "get_person",
     "issue_token",
@@ -48,6 +62,7 @@ __all__ = [
     "list_people_with_role",
     "list_public_keys",
     "request_confirmation",
+    "request_retirements",
     "save_people",
     "save_service_accounts",
     "set_active_customer",

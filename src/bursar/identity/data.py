@@ -2,7 +2,8 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from enum import StrEnum
 from uuid import UUID
 
 from bursar.lib.errors import DomainError, InvalidInputError, NotFoundError
@@ -138,6 +139,36 @@ class Confirmation:
     is_new: bool
 
 
+class RetirementState(StrEnum):
+    """Where a retirement stands. Pending may still be cancelled; complete cannot be undone."""
+
+    PENDING = "pending"
+    RETIRING = "retiring"
+    COMPLETE = "complete"
+
+
+WORKING = (RetirementState.PENDING, RetirementState.RETIRING)
+"""The original values are still known: whoever keeps something of the person can find it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """An account on its way out. ``username`` and ``email`` stand in for the original ones.
+
+    ``original_email`` is normalized; both originals are empty once it is complete.
+    """
+
+    lms_user_id: int
+    original_username: str
+    original_email: str
+    username: str
+    email: str
+    state: RetirementState
+    requested_at: datetime
+    requested_by: int | None
+    completed_at: datetime | None
+
+
 class PersonNotFound(NotFoundError):
     """There is no such account, or it may not sign in any more."""
 
@@ -194,15 +225,34 @@ class ProgramRefused(DomainError):
     code = "invalid_client"
 
 
-class SignUpRefused(DomainError):
-    """The account was not made. ``errors`` maps each field to what is wrong with it."""
+class AccountRefused(DomainError):
+    """An account cannot be like that. ``errors`` maps each field to what is wrong with it.
+
+    ``is_conflict``: an address or a username is taken.
+    """
+
+    def __init__(self, errors: dict[str, str], *, is_conflict: bool) -> None:
+        super().__init__(" ".join(errors.values()), errors=errors)
+        self.errors = errors
+        self.is_conflict = is_conflict
+
+
+class SignUpRefused(AccountRefused):
+    """The account was not made."""
 
     code = "sign_up_refused"
 
-    def __init__(self, errors: dict[str, str], *, is_conflict: bool) -> None:
-        super().__init__("The account could not be made.", errors=errors)
-        self.errors = errors
-        self.is_conflict = is_conflict
+
+class ChangeRefused(AccountRefused):
+    """The account was not changed."""
+
+    code = "change_refused"
+
+
+class RetirementUnderWay(DomainError):
+    """The account is being retired, or was: nothing of it can be changed."""
+
+    code = "retirement_under_way"
 
 
 class ConfirmationInvalid(DomainError):

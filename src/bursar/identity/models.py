@@ -9,7 +9,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
-from bursar.identity.data import ADMIN, LEARNER, OPERATOR
+from bursar.identity.data import ADMIN, LEARNER, OPERATOR, RetirementState
 from bursar.lib import clock, emails, sets
 from bursar.lib.fields import AddressField, ExactCharField
 from bursar.lib.history import tracked
@@ -171,3 +171,59 @@ class ServiceAccount(models.Model):
 
     def __str__(self) -> str:
         return str(self.client_id)
+
+
+class FormerAddress(models.Model):
+    """An address that an account had confirmed and has no longer. Kept until the account is retired.
+
+    .. pii: an address
+    .. pii_types: email_address
+    .. pii_retirement: local_api
+    """
+
+    uuid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    lms_user_id = models.BigIntegerField()
+    email = AddressField()
+    left_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("left_at", "uuid")
+        constraints = (
+            models.UniqueConstraint(fields=("lms_user_id", "email"), name="identity_former_address_once"),
+        )
+
+    def __str__(self) -> str:
+        return str(self.uuid)
+
+
+class Retirement(models.Model):
+    """An account on its way out: closed at once, without name and address once it is complete.
+
+    ``username`` and ``email`` are those that stand in for the original ones, which are empty in the end.
+
+    .. pii: the original username and address, until the retirement is complete
+    .. pii_types: username, email_address
+    .. pii_retirement: local_api
+    """
+
+    uuid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    lms_user_id = models.BigIntegerField(_("LMS user id"), unique=True)
+    original_username = ExactCharField(max_length=USERNAME_MAX_LENGTH, blank=True, db_index=True)
+    original_email = AddressField(blank=True)
+    username = ExactCharField(max_length=USERNAME_MAX_LENGTH)
+    email = AddressField(blank=True)
+    state = models.CharField(
+        max_length=10,
+        choices=[(each.value, each.value) for each in RetirementState],
+        default=RetirementState.PENDING,
+    )
+    was_active = models.BooleanField(default=True, editable=False)
+    requested_at = models.DateTimeField()
+    requested_by = models.BigIntegerField(null=True, blank=True)
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-requested_at", "uuid")
+
+    def __str__(self) -> str:
+        return f"{self.lms_user_id} ({self.state})"

@@ -7,6 +7,9 @@ from django.core.validators import EmailValidator
 
 MAX_LENGTH = 254  # RFC 5321: the longest address that fits into a mail's envelope
 
+RETIRED_DOMAIN = "retired.invalid"
+"""Where the addresses of retired people lead: nowhere (RFC 2606)."""
+
 _check = EmailValidator()
 
 

@@ -18,7 +18,6 @@ from bursar.events.identity import (
     ADDRESS_CONFIRMATIONS_REQUESTED,
     ADDRESSES_CONFIRMED,
     AddressConfirmationRequested,
-    AddressConfirmed,
 )
 from bursar.identity.backends import check_sign_in_attempts
 from bursar.identity.data import (
@@ -31,6 +30,7 @@ from bursar.identity.data import (
     SignUpRefused,
 )
 from bursar.identity.models import NAME_MAX_LENGTH, Counter, User
+from bursar.identity.service.formers import confirmed_facts
 from bursar.identity.service.people import to_person
 from bursar.identity.throttling import address_of, take_attempt
 from bursar.lib import clock, emails
@@ -51,7 +51,7 @@ def sign_up(*, email: str, username: str, name: str, password: str, accepts_term
     """
     key = emails.normalize(email)
     user = User(username=username.strip(), email=email.strip(), email_key=key, name=name.strip())
-    errors = _form_errors(user, password)
+    errors = form_errors(user) | _password_errors(user, password)
     if not accepts_terms:
         errors["terms_of_service"] = _("To make an account, agree to the terms of service.")
     if errors:
@@ -63,7 +63,7 @@ def sign_up(*, email: str, username: str, name: str, password: str, accepts_term
         if taken:
             raise SignUpRefused(taken, is_conflict=True)
         user.save(force_insert=True)
-        _record_confirmation_request(user, by=user.lms_user_id)
+        record_confirmation_request(user, by=user.lms_user_id)
     return to_person(user)
 
 
@@ -84,7 +84,7 @@ def request_confirmation(*, lms_user_id: int) -> bool:
         if user.confirmed_at is not None:
             return False
         take_attempt("confirmation", str(lms_user_id))
-        _record_confirmation_request(user, by=lms_user_id)
+        record_confirmation_request(user, by=lms_user_id)
     return True
 
 
@@ -107,7 +107,7 @@ def confirm_address(*, token: str) -> Confirmation:
         unconfirmed = User.objects.filter(uuid=user.uuid, email_key=user.email_key, confirmed_at__isnull=True)
         is_new = bool(unconfirmed.update(confirmed_at=clock.now(), modified_at=clock.now()))
         if is_new:
-            _record_confirmed([user], by=user.lms_user_id)
+            record_confirmed([user], by=user.lms_user_id)
         user.refresh_from_db()
     return Confirmation(to_person(user), is_new)
 
@@ -121,7 +121,7 @@ def confirm_addresses(*, lms_user_ids: list[int], by: int | None) -> int:
         users = list(waiting.order_by("lms_user_id"))
         mine, moment = User.objects.filter(uuid__in=[user.uuid for user in users]), clock.now()
         mine.update(confirmed_at=moment, modified_at=moment)
-        _record_confirmed(users, by=by)
+        record_confirmed(users, by=by)
     return len(users)
 
 
@@ -155,7 +155,8 @@ def set_active_customer(*, lms_user_id: int, customer_uuid: UUID | None) -> None
     )
 
 
-def _form_errors(user: User, password: str) -> dict[str, str]:
+def form_errors(user: User) -> dict[str, str]:
+    """What is wrong with the account's address, username and name."""
     errors: dict[str, str] = {}
     if not emails.is_valid(user.email_key or ""):
         errors["email"] = _("Enter an e-mail address that can receive mail.")
@@ -166,14 +167,17 @@ def _form_errors(user: User, password: str) -> dict[str, str]:
         errors["name"] = _("Enter your full name, with at most %(limit)d characters.") % limit
     elif _LINK_IN_NAME.search(user.name):
         errors["name"] = _("A name cannot contain a link or angle brackets.")
-    if len(password) > PASSWORD_MAX_LENGTH:
-        errors["password"] = _("Use at most %(limit)d characters.") % {"limit": PASSWORD_MAX_LENGTH}
-    else:
-        try:
-            validate_password(password, user)
-        except ValidationError as error:
-            errors["password"] = " ".join(error.messages)
     return errors
+
+
+def _password_errors(user: User, password: str) -> dict[str, str]:
+    if len(password) > PASSWORD_MAX_LENGTH:
+        return {"password": _("Use at most %(limit)d characters.") % {"limit": PASSWORD_MAX_LENGTH}}
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        return {"password": " ".join(error.messages)}
+    return {}
 
 
 def _find_taken(user: User) -> dict[str, str]:
@@ -185,17 +189,18 @@ def _find_taken(user: User) -> dict[str, str]:
     return taken
 
 
-def _record_confirmation_request(user: User, *, by: int) -> None:
+def record_confirmation_request(user: User, *, by: int | None) -> None:
+    """Has the link that confirms the account's address mailed to it."""
     address = user.email_key or ""
     token = signing.dumps([user.lms_user_id, _fingerprint(address)], salt=_CONFIRMATION_SALT)
     fact = AddressConfirmationRequested(user.lms_user_id, address, user.name, token, uuid.uuid4())
     outbox.record(ADDRESS_CONFIRMATIONS_REQUESTED, key=str(user.lms_user_id), facts=[fact], by=by)
 
 
-def _record_confirmed(users: list[User], *, by: int | None) -> None:
-    facts = [AddressConfirmed(user.lms_user_id, user.username, user.email_key or "") for user in users]
+def record_confirmed(users: list[User], *, by: int | None) -> None:
+    """Tells that the accounts' addresses are confirmed now."""
     key = str(users[0].lms_user_id) if len(users) == 1 else "people"
-    outbox.record(ADDRESSES_CONFIRMED, key=key, facts=facts, by=by)
+    outbox.record(ADDRESSES_CONFIRMED, key=key, facts=confirmed_facts(users), by=by)
 
 
 def _user_of_confirmation(token: str) -> User:

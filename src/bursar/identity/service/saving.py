@@ -1,5 +1,6 @@
 """Saving the accounts that a world file describes."""
 
+import copy
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from django.contrib.auth.hashers import check_password, make_password
 from django.db import transaction
 from django.db.models import Q
 
-from bursar.events.identity import ADDRESSES_CONFIRMED, AddressConfirmed
+from bursar.events.identity import ADDRESSES_CONFIRMED, PEOPLE_CHANGED, AddressConfirmed, PersonChanged
 from bursar.identity.data import (
     ANY_CUSTOMER,
     Grant,
@@ -25,10 +26,13 @@ from bursar.identity.models import (
     ROLE_MAX_LENGTH,
     USERNAME_MAX_LENGTH,
     Counter,
+    Retirement,
     ServiceAccount,
     User,
 )
 from bursar.identity.models import RoleAssignment as RoleRow
+from bursar.identity.service.changing import changed_fact
+from bursar.identity.service.formers import confirmed_facts
 from bursar.identity.service.roles import assign_roles
 from bursar.lib import clock, emails, sets
 from bursar.lib.outcomes import Saved
@@ -45,9 +49,10 @@ def save_people(people: Sequence[PersonToSave]) -> Saved:
     """Makes the accounts that are missing and brings the others to what is wanted, found by address.
 
     All or nothing, in the caller's transaction: raises SavingRefused with what is wrong with each entry.
-    Saying it again changes nothing. A constant number of statements per 1,000; hashing takes 0.3 s for
-    each new password.
-    Effects: locks the making of accounts; newly confirmed addresses are told as ADDRESSES_CONFIRMED.
+    Saying it again changes nothing; an account that is being retired is a fault. A constant number of
+    statements per 1,000; hashing takes 0.3 s for each new password.
+    Effects: locks the making of accounts; newly confirmed addresses are told as ADDRESSES_CONFIRMED, new
+    usernames and names as PEOPLE_CHANGED.
     """
     with transaction.atomic():
         Counter.take_lms_user_ids(0)
@@ -56,7 +61,8 @@ def save_people(people: Sequence[PersonToSave]) -> Saved:
         unnumbered = sum(person.lms_user_id is None for person in plan.missing)
         given_out = iter(Counter.take_lms_user_ids(unnumbered, above=highest_wanted) if unnumbered else ())
         moment = clock.now()
-        confirmed = []
+        confirmed: list[AddressConfirmed] = []
+        renamed: list[PersonChanged] = []
         for chunk in sets.chunks(plan.missing):
             numbered = [(person.lms_user_id or next(given_out), person) for person in chunk]
             sets.insert(User, _NEW_COLUMNS, [_new_row(person, own, moment) for own, person in numbered])
@@ -69,12 +75,12 @@ def save_people(people: Sequence[PersonToSave]) -> Saved:
             sets.update(
                 User, _CHANGED_COLUMNS, [_changed_row(user, person, moment) for _, (user, person) in changes]
             )
-            confirmed += [
-                AddressConfirmed(user.lms_user_id, person.username, user.email_key or "")
-                for _, (user, person) in changes
-                if person.is_confirmed and user.confirmed_at is None
-            ]
+            saved = [(user, _as_saved(user, person), person.is_confirmed) for _, (user, person) in changes]
+            proved = [new for old, new, is_confirmed in saved if is_confirmed and old.confirmed_at is None]
+            confirmed += confirmed_facts(proved) if proved else []
+            renamed += [changed_fact(old, new) for old, new, _ in saved if _is_renamed(old, new)]
         outbox.record(ADDRESSES_CONFIRMED, key="people", facts=confirmed, by=None)
+        outbox.record(PEOPLE_CHANGED, key="people", facts=renamed, by=None)
         gained = _save_roles({emails.normalize(person.email): person.roles for person in people})
         changed = {str(user.email_key) for user, _ in plan.changes.values()} | gained
         changed -= {emails.normalize(person.email) for person in plan.missing}
@@ -122,6 +128,7 @@ class _Accounts:
     by_address: dict[str, User] = field(default_factory=dict)
     by_username: dict[str, User] = field(default_factory=dict)
     by_id: dict[int, User] = field(default_factory=dict)
+    retiring: set[int] = field(default_factory=set)
 
     @classmethod
     def like(cls, people: Sequence[PersonToSave]) -> "_Accounts":
@@ -136,11 +143,16 @@ class _Accounts:
                 accounts.by_address[user.email_key or ""] = user
                 accounts.by_username[user.username] = user
                 accounts.by_id[user.lms_user_id] = user
+        for ids in sets.chunks(sorted(accounts.by_id)):
+            rows = Retirement.objects.filter(lms_user_id__in=ids)
+            accounts.retiring.update(rows.values_list("lms_user_id", flat=True))
         return accounts
 
     def conflict(self, person: PersonToSave, key: str) -> str | None:
         """Why the entry cannot be this account, or None."""
         same = self.by_address.get(key)
+        if same is not None and same.lms_user_id in self.retiring:
+            return f"{person.email}: the account is being retired"
         namesake = self.by_username.get(person.username)
         if namesake is not None and namesake is not same and (same is None or namesake.uuid != same.uuid):
             return f"{person.email}: the username {person.username} belongs to another account"
@@ -184,6 +196,16 @@ def _customer_of(grant: Grant) -> UUID | None:
         return UUID(grant.context)
     except ValueError as error:
         raise RoleInvalid(f"the role {grant} needs a customer's uuid or * after its colon") from error
+
+
+def _as_saved(user: User, person: PersonToSave) -> User:
+    saved = copy.copy(user)
+    saved.username, saved.name = person.username, person.name
+    return saved
+
+
+def _is_renamed(old: User, new: User) -> bool:
+    return (old.username, old.name) != (new.username, new.name)
 
 
 def _differs(user: User, person: PersonToSave) -> bool:
@@ -272,6 +294,9 @@ def _service_account_error(account: ServiceAccountToSave) -> str | None:
         return f"the username {account.username} belongs to a person"
     if namesake is not None and namesake.service_account.client_id != account.client_id:
         return f"the username {account.username} belongs to {namesake.service_account.client_id}"
+    users = User.objects.filter(service_account__client_id=account.client_id)
+    if Retirement.objects.filter(lms_user_id__in=users.values("lms_user_id")).exists():
+        return "the account is being retired"
     return None
 
 
@@ -293,8 +318,11 @@ def _save_service_account(account: ServiceAccountToSave) -> Saved:
     user = row.user
     changed = bool(assign_roles(_missing_roles({user.lms_user_id: account.roles}), by=None))
     if user.username != account.username:
+        old = copy.copy(user)
         user.username = account.username
         user.save(update_fields=["username", "modified_at"])
+        key = str(user.lms_user_id)
+        outbox.record(PEOPLE_CHANGED, key=key, facts=[changed_fact(old, user)], by=None)
         changed = True
     if not check_password(account.client_secret, row.secret_hash):
         row.secret_hash = make_password(account.client_secret)

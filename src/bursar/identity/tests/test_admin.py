@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from bursar.identity import api
-from bursar.identity.models import RoleAssignment, User
+from bursar.identity.models import Retirement, RoleAssignment, User
 from bursar.identity.tests.conftest import ACME
 from bursar.outbox.models import Event
 
@@ -26,6 +26,7 @@ def admin(people) -> Client:
         "identity/roleassignment/",
         "identity/roleassignment/add/",
         "identity/serviceaccount/",
+        "identity/retirement/",
     ],
 )
 def test_the_pages_open(admin, path):
@@ -83,15 +84,98 @@ def test_addresses_are_confirmed_by_the_action(admin):
     assert event.recorded_by == User.objects.get(username="root").lms_user_id
 
 
-def test_a_person_can_be_closed_but_keeps_name_and_address(admin):
-    bob = User.objects.get(username="bob")
-    page = f"/admin/identity/user/{bob.pk}/change/"
+def change_page(username: str) -> str:
+    return f"/admin/identity/user/{User.objects.get(username=username).pk}/change/"
+
+
+def bobs(**changes: str) -> dict[str, str]:
+    return {"username": "bob", "email": "bob@acme.test", "name": "Bob Brown", "is_active": "on"} | changes
+
+
+def facts_of(event_type: str) -> list[dict[str, object]]:
+    return [fact for event in Event.objects.filter(type=event_type).order_by("id") for fact in event.facts]
+
+
+def test_a_person_is_changed_with_a_trace_and_a_mail_to_the_new_address(admin):
+    page = change_page("bob")
     assert admin.get(page).status_code == 200
 
-    admin.post(page, {"name": "Robert", "username": "mallory", "email": "m@x.test"})
+    answer = admin.post(page, bobs(username="robert", email="Robert@acme.test", name="Robert"), follow=True)
 
-    bob.refresh_from_db()
-    assert (bob.name, bob.username, bob.email, bob.is_active) == ("Robert", "bob", "bob@acme.test", False)
+    assert "A mail with a link to confirm the address goes to robert@acme.test." in answer.content.decode()
+    robert = api.find_people_by_username(["robert"])["robert"]
+    assert (robert.email, robert.name, robert.is_confirmed) == ("robert@acme.test", "Robert", False)
+    (fact,) = facts_of("identity.person_changed")
+    assert (fact["old_username"], fact["username"]) == ("bob", "robert")
+    assert Event.objects.filter(type="identity.address_confirmation_requested").count() == 1
+
+
+def test_an_operator_may_say_that_the_new_address_is_confirmed(admin):
+    admin.post(change_page("bob"), bobs(email="robert@acme.test", is_confirmed="on"))
+
+    assert api.find_people_by_username(["bob"])["bob"].is_confirmed
+    assert facts_of("identity.address_confirmation_requested") == []
+
+
+def test_a_person_is_closed_without_any_news_of_a_change(admin):
+    admin.post(change_page("bob"), {key: value for key, value in bobs().items() if key != "is_active"})
+
+    assert not api.find_people_by_username(["bob"])["bob"].is_active
+    assert facts_of("identity.person_changed") == []
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"email": "ALICE@acme.test"}, "email"),
+        ({"email": "nonsense"}, "email"),
+        ({"email": ""}, "email"),
+        ({"username": "alice"}, "username"),
+        ({"username": "b o b"}, "username"),
+        ({"name": "www.spam.test"}, "name"),
+    ],
+)
+def test_what_is_wrong_with_a_change_stands_next_to_its_field(admin, change, field):
+    answer = admin.post(change_page("bob"), bobs(**change))
+
+    assert set(answer.context["adminform"].form.errors) == {field}
+    assert api.find_people_by_username(["bob"])["bob"].email == "bob@acme.test"
+    assert facts_of("identity.person_changed") == []
+
+
+def test_a_person_is_retired_in_two_steps_of_which_the_first_can_be_taken_back(admin):
+    bob = User.objects.get(username="bob")
+    people, retirements = "/admin/identity/user/", "/admin/identity/retirement/"
+    chosen = {"action": "request_retirements", "_selected_action": [str(bob.pk)]}
+
+    assert "1 account is closed" in admin.post(people, chosen, follow=True).content.decode()
+    page = admin.get(change_page("bob"))
+    assert page.status_code == 200
+    assert 'name="username"' not in page.content.decode()
+    row = Retirement.objects.get()
+    admin.post(retirements, {"action": "cancel", "_selected_action": [str(row.pk)]})
+    assert api.find_people_by_username(["bob"])["bob"].is_active
+
+    admin.post(people, chosen)
+    row = Retirement.objects.get()
+    complete = {"action": "complete", "_selected_action": [str(row.pk)]}
+    warning = admin.post(retirements, complete).content.decode()
+    assert "This cannot be undone" in warning
+    assert "bob@acme.test" in warning
+    assert api.find_people_by_username(["bob"])
+    admin.post(retirements, {"action": "begin", "_selected_action": [str(row.pk)]})
+    done = admin.post(retirements, {**complete, "confirmed": "yes"}, follow=True).content.decode()
+    assert "1 retirement is complete." in done
+    assert api.find_people_by_username(["bob"]) == {}
+    assert "bob" not in admin.get(f"/admin/identity/user/{bob.pk}/history/").content.decode()
+
+
+def test_nobody_retires_themselves(admin):
+    root = User.objects.get(username="root")
+
+    admin.post("/admin/identity/user/", {"action": "request_retirements", "_selected_action": [str(root.pk)]})
+
+    assert not Retirement.objects.exists()
 
 
 def test_a_role_is_added_with_its_author(admin):
