@@ -6,7 +6,7 @@ be put in (``refusal``) and in which mode (``best_mode``). ``find_catalogs_with_
 ``import_courses`` fill it.
 """
 
-from bursar.catalog.keys import is_course_key, is_run_key
+from bursar.catalog.keys import is_course_key, is_run_key, org_of_run
 from bursar.catalog.service.importing import import_courses
 from bursar.catalog.service.reading import (
     find_catalogs,
@@ -28,6 +28,7 @@ __all__ = [
     "is_course_key",
     "is_run_key",
     "list_catalogs",
+    "org_of_run",
     "save_catalogs",
     "save_courses",
 ]

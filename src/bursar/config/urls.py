@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("bursar.subsidy_requests.rest.urls")),
     path("api/v1/", include("bursar.licenses.rest.urls")),
     path("enterprise/api/v1/", include("bursar.customers.rest.urls")),
+    path("", include("bursar.enrollments.rest.urls")),
     path("", include("bursar.identity.rest.urls")),
     path("", include("bursar.portal.urls")),  # last of all: later its pages begin with a customer's slug
 ]

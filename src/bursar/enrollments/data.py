@@ -8,6 +8,9 @@ from uuid import UUID
 from bursar.lib.errors import InvalidInputError, NotFoundError
 from bursar.lib.outcomes import Refusal
 
+CREDIT = "credit"
+"""The mode that needs to know who gives the credit."""
+
 STAFF_LIMIT = 10_000
 """Pairs of a person and a run in one request of staff: what fits into the time of a web request."""
 
@@ -194,3 +197,26 @@ VERIFIED_MODES = frozenset(
     }
 )
 """Modes that lead to a certificate for a proven identity (the LMS's verified family)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpotState:
+    """How somebody stands to a run, as staff see it. ``cohort`` counts only if ``has_cohort``."""
+
+    is_account: bool
+    is_enrolled: bool
+    is_allowed: bool
+    auto_enroll: bool
+    cohort: str | None = None
+    has_cohort: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StaffOutcome:
+    """What became of one identifier in one run: ``is_invalid``, a ``refusal``, or how it was and is."""
+
+    identifier: str
+    before: SpotState | None = None
+    after: SpotState | None = None
+    refusal: Refusal | None = None
+    is_invalid: bool = False

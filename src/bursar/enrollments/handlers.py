@@ -1,7 +1,7 @@
 """What enrollments does when something happens; config/reactions.py lists it."""
 
 from bursar.enrollments.service.allowing import USE_ALLOWANCES, enroll_allowed_people, use_allowances
-from bursar.enrollments.service.signals import (
+from bursar.enrollments.service.openedx import (
     SEND_CHANGED,
     SEND_CREATED,
     SEND_ENDED,

@@ -116,7 +116,7 @@ def _overwrite(wanted: Mapping[Spot, tuple[bool, UUID | None]], by: int | None) 
 
 
 def delete_allowances(spots: Collection[Spot], *, by: int | None) -> set[Spot]:
-    """Deletes rows, in the caller's transaction, and gives those that were there. At most three statements."""
+    """Deletes rows in the caller's transaction, and gives those that were there. Up to three statements."""
     found = {spot: row.uuid for spot, row in read_allowances(spots).items() if spot in set(spots)}
     uuids = sorted(found.values())
     sets.record_history(models.EnrollmentAllowed, uuids, kind="-", by=by)

@@ -16,6 +16,7 @@ from bursar.enrollments import models
 from bursar.enrollments.data import EnrollmentEntry, EnrollmentOutcome, OnExisting, is_paid
 from bursar.enrollments.service.admission import find_allowed, find_team
 from bursar.enrollments.service.announcing import announce, announce_customers
+from bursar.enrollments.service.attributes import as_stored
 from bursar.enrollments.service.places import Change, Pair, Seat, read_seats
 from bursar.enrollments.service.seats import lock_seats, make_seat_locks
 from bursar.identity import api as identity
@@ -246,7 +247,7 @@ class _Command:
             is_active = wish.is_active is not False
             seat = Seat(uuid.uuid4(), str(self._door(pair)), is_active, wish.customer_uuid, self.moment)
             changes[pair] = Change(pair, seat, None)
-            rows.append((*seat, *pair, _as_json(wish), self.moment))
+            rows.append((*seat, *pair, _noted(wish), self.moment))
         inserted = sets.insert_new(
             models.Enrollment,
             (*Seat._fields, "lms_user_id", "run_key", "attributes", "modified_at"),
@@ -277,7 +278,7 @@ class _Command:
             customer_uuid = wish.customer_uuid or before.customer_uuid
             seat = Seat(before.uuid, *target, customer_uuid, before.created_at)
             changes.append(Change(pair, seat, before))
-            noted = attributes if wish.attributes is None else _as_json(wish)
+            noted = attributes if wish.attributes is None else _noted(wish)
             updates.append((*seat[:4], noted, self.moment))
         sets.update(models.Enrollment, (*Seat._fields[:4], "attributes", "modified_at"), updates)
         sets.record_history(models.Enrollment, [row[0] for row in updates], kind="~", by=self.by)
@@ -288,10 +289,8 @@ def _is_in(row: Seat | None) -> bool:
     return row is not None and row.is_active
 
 
-def _as_json(wish: EnrollmentEntry) -> list[dict[str, str]] | None:
-    if wish.attributes is None:
-        return None
-    return [{"namespace": each.namespace, "name": each.name, "value": each.value} for each in wish.attributes]
+def _noted(wish: EnrollmentEntry) -> list[dict[str, str]] | None:
+    return None if wish.attributes is None else as_stored(wish.attributes)
 
 
 def _mode_not_offered(mode: str, run_key: str) -> Refusal:

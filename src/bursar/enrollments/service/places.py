@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -65,12 +65,6 @@ def list_enrollments(*, lms_user_id: int, include_inactive: bool = False) -> lis
     if not include_inactive:
         rows = rows.filter(is_active=True)
     return [Enrollment(*row) for row in rows.order_by("created_at", "uuid").values_list(*_COLUMNS)]
-
-
-def find_attributes(pair: Pair) -> list[dict[str, Any]]:
-    """What was noted down with an enrollment, in order. One query."""
-    row = models.Enrollment.objects.filter(lms_user_id=pair[0], run_key=pair[1]).first()
-    return list(row.attributes or ()) if row else []
 
 
 _COLUMNS = (
