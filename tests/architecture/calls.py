@@ -18,6 +18,8 @@ from tests.architecture.world import (
     ANONYMOUS,
     EVERYBODY,
     LEARNER,
+    OF_THE_PLATFORM,
+    OPERATING_STAFF,
     OPERATOR_,
     OWNER,
     SIGNED_IN,
@@ -33,6 +35,7 @@ PLACEHOLDERS: dict[str, Callable[[Ids], object]] = {
     "customer_slug": lambda its: its.slug,
     "activation_key": lambda its: its.activation_key,
     "token": lambda its: "no-such-token",
+    "course_id": lambda its: cast.CS50_RUN,
     "message_key": lambda its: "default",
 }
 """What stands in a path for ``<name>``."""
@@ -82,9 +85,15 @@ class Call:
 
     def status_for(self, relation: str, *, is_missing: bool = False) -> int:
         """What somebody of this relation to the customer gets."""
-        if relation not in self.may:
+        if not self.allows(relation):
             return self.anonymous if relation == ANONYMOUS else self.refused
-        return self.missing if is_missing and relation in (OPERATOR_, STAFF) else self.may[relation]
+        if is_missing and relation in OF_THE_PLATFORM:
+            return self.missing
+        return next(self.may[each] for each in _held_by(relation) if each in self.may)
+
+    def allows(self, relation: str) -> bool:
+        """Whether somebody of this relation to the customer may make the call."""
+        return any(each in self.may for each in _held_by(relation))
 
     def names(self) -> set[str]:
         """Which ids the call sends, by the names of ``Ids``."""
@@ -113,6 +122,10 @@ class Call:
             is_form=self.is_page,
             headers=changes.get("headers"),
         )
+
+
+def _held_by(relation: str) -> tuple[str, ...]:
+    return (OPERATOR_, STAFF) if relation == OPERATING_STAFF else (relation,)
 
 
 class _Reader(Ids):
@@ -167,6 +180,9 @@ def _all(status: int, *relations: str) -> dict[str, int]:
 
 
 _REQUESTS = "/api/v1/license-requests/"
+_ENROLLMENTS = "/api/enrollment/v1/enrollment"
+_ENTER_CS50 = {"course_details": {"course_id": cast.CS50_RUN}, "mode": "audit", "is_active": True}
+_ALLOWED = "/api/enrollment/v1/enrollment_allowed/"
 _CONFIGURATIONS = "/api/v1/customer-configurations/"
 _ACTIVATION_PAGE = "/<customer_slug>/licenses/<activation_key>/activate"
 _SEES_A_REQUEST = _all(200, OWNER, ADMIN, OPERATOR_, STAFF)
@@ -304,6 +320,70 @@ CALLS = [
             "email",
             "license",
         ),  # whom a customer invites is its own affair; the license is only noted down
+    ),
+    # enrollments: what counts is whose row it is, and who is staff
+    Call("GET", _ENROLLMENTS, _all(200, *SIGNED_IN), missing=200, about="one's own"),
+    Call(
+        "GET",
+        _ENROLLMENTS,
+        _all(200, *SIGNED_IN),
+        missing=200,
+        query=lambda its: {"user": its.username},
+        about="somebody's: empty but for staff and the course team",
+    ),
+    Call(
+        "POST",
+        _ENROLLMENTS,
+        _all(200, *SIGNED_IN),
+        missing=200,
+        body=lambda its: _ENTER_CS50,
+        about="oneself",
+    ),
+    Call(
+        "POST",
+        _ENROLLMENTS,
+        _all(200, OWNER, STAFF),
+        refused=404,
+        missing=406,
+        body=lambda its: {**_ENTER_CS50, "user": its.username},
+        about="somebody",
+    ),
+    Call("GET", _ENROLLMENTS + "/<username>,<course_id>", _all(200, OWNER, STAFF), refused=404, missing=200),
+    Call("GET", _ENROLLMENTS + "/<course_id>", _all(200, *SIGNED_IN)),
+    Call("GET", "/api/enrollment/v1/course/<course_id>", _all(200, *EVERYBODY)),
+    Call("GET", "/api/enrollment/v1/enrollments/", {STAFF: 200}),
+    Call("GET", "/api/enrollment/v1/roles/", _all(200, *SIGNED_IN)),
+    Call(
+        "POST",
+        "/api/enrollment/v1/unenroll/",
+        {OPERATOR_: 404},  # nobody is being retired
+        body=lambda its: {"username": its.username},
+    ),
+    Call("GET", _ALLOWED, {STAFF: 200}, missing=200, query=lambda its: {"email": its.email}),
+    Call(
+        "POST",
+        _ALLOWED,
+        {STAFF: 201},
+        missing=201,
+        body=lambda its: {"email": its.email, "course_id": cast.CS50_RUN, "auto_enroll": False},
+    ),
+    Call(
+        "DELETE",
+        _ALLOWED,
+        {STAFF: 404},  # nobody is allowed in yet
+        body=lambda its: {"email": its.email, "course_id": cast.CS50_RUN},
+    ),
+    Call(
+        "POST",
+        "/api/bulk_enroll/v1/bulk_enroll/",
+        {STAFF: 200},
+        missing=200,
+        body=lambda its: {
+            "identifiers": its.email,
+            "courses": cast.CS50_RUN,
+            "action": "enroll",
+            "email_students": True,
+        },
     ),
     # identity
     Call(

@@ -23,8 +23,10 @@ OWNER = "the learner whose row it is"
 ADMIN = "an administrator of this customer"
 OPERATOR_ = "an operator"
 STAFF = "staff without a role"
+OPERATING_STAFF = "an operator who is staff as well"
 
 SIGNED_IN = (OUTSIDER, LEARNER, OWNER, ADMIN, OPERATOR_, STAFF)
+OF_THE_PLATFORM = (OPERATOR_, STAFF, OPERATING_STAFF)
 EVERYBODY = (ANONYMOUS, *SIGNED_IN)
 
 SAM = Member("sam", "sam@bursar.test", 2)
@@ -161,7 +163,7 @@ def _make_side(
             owner: OWNER,
             colleague: LEARNER,
             learner: LEARNER,
-            cast.OLGA: OPERATOR_,
+            cast.OLGA: OPERATING_STAFF,
             OPAL: OPERATOR_,
             SAM: STAFF,
         },

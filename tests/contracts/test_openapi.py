@@ -90,7 +90,8 @@ def _try(operation: Any, mode: GenerationMode, tenants: Tenants) -> int:
         }
         with undone():
             answer = case.call(app=application, headers=headers)
-            case.validate_response(answer, checks=CHECKS)
+            # OpenAPI cannot say "this shape, or nothing at all", which is what the LMS's wire has.
+            case.validate_response(answer, checks=CHECKS if answer.content else [not_a_server_error])
 
     with suppress(Unsatisfiable):  # there is no wrong way to call what takes nothing, or any text
         try_one()

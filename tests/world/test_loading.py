@@ -272,14 +272,20 @@ def test_who_left_a_run_stays_away_unless_the_file_says_otherwise(load):
     assert Enrollment.objects.get().is_active
 
 
-def test_an_inactive_enrollment_is_skipped_and_named(load):
+@pytest.mark.parametrize("is_in_before", [True, False])
+def test_an_inactive_enrollment_is_a_place_that_was_left(load, is_in_before):
+    from bursar.enrollments.models import Enrollment
+
+    if is_in_before:
+        load(small_world())
     wanted = small_world()
     wanted["customers"][0]["enrollments"][0]["is_active"] = False
 
     report = load(wanted)
 
-    assert report.skipped == ["customers[0].enrollments.is_active: false (1 entry)"]
-    assert "enrollments" not in report.kinds
+    assert report.kinds["enrollments"] == (Saved(changed=1) if is_in_before else Saved(created=1))
+    assert not Enrollment.objects.get().is_active
+    assert not load(wanted).has_changed_something
 
 
 def test_more_people_than_places_are_refused_by_name(load):

@@ -13,7 +13,7 @@ from bursar.config.world.reports import Report
 from bursar.customers import api as customers
 from bursar.customers.data import CustomerToSave, LinkOutcome
 from bursar.enrollments import api as enrollments
-from bursar.enrollments.data import EnrollmentEntry
+from bursar.enrollments.data import EnrollmentEntry, OnExisting
 from bursar.identity import api as identity
 from bursar.identity.data import Person, PersonToSave, ServiceAccountToSave
 from bursar.lib import sets
@@ -269,12 +269,14 @@ def _save_requests(listed: Sequence[document.Customer], report: Report) -> None:
 
 
 def _save_enrollments(listed: Sequence[document.Customer], report: Report) -> None:
-    """Puts people into runs, closed or not. Who left stays away unless the file says ``is_active: true``."""
+    """Puts people into runs, closed or not, or (``is_active: false``) takes them out.
+
+    Who left stays away unless the file says ``is_active: true``.
+    """
     wanted = [
         (("customers", i, "enrollments", j), customer, each)
         for i, customer in enumerate(listed)
         for j, each in enumerate(customer.enrollments)
-        if each.is_active
     ]
     if not wanted:
         return
@@ -289,7 +291,16 @@ def _save_enrollments(listed: Sequence[document.Customer], report: Report) -> No
         has_left = pair in there and not there[pair].is_active
         if not has_left or "is_active" in each.model_fields_set:
             paths.append(path)
-            entries.append(EnrollmentEntry(*pair, each.mode, force=True, customer_uuid=customer.uuid))
+            entries.append(
+                EnrollmentEntry(
+                    *pair,
+                    each.mode,
+                    force=True,
+                    customer_uuid=customer.uuid,
+                    existing=OnExisting.UPGRADE if each.is_active else OnExisting.SET,
+                    is_active=each.is_active,
+                )
+            )
     outcomes = enrollments.enroll(entries, by=None)
     pairs = [(each.entry.lms_user_id, each.entry.run_key) for each in outcomes if each.created]
     created = sum(pair not in there for pair in pairs)
@@ -306,7 +317,6 @@ def _name_skipped(world: World, report: Report) -> None:
     for index, customer in enumerate(world.customers):
         path: Path = ("customers", index)
         requests = customer.requests
-        inactive = sum(not each.is_active for each in customer.enrollments)
         for where, count in (
             ((*path, "coupons"), len(customer.coupons)),
             ((*path, "default_enrollments"), len(customer.default_enrollments)),
@@ -315,7 +325,6 @@ def _name_skipped(world: World, report: Report) -> None:
                 len(requests.open) if requests and requests.subsidy_type == COUPON else 0,
             ),
             ((*path, "requests", "auto_enrollment"), int(requests is not None and requests.auto_enrollment)),
-            ((*path, "enrollments", "is_active: false"), inactive),
         ):
             if count:
                 report.skipped.append(f"{path_text(where)} ({count} {'entry' if count == 1 else 'entries'})")

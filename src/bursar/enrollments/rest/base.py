@@ -1,9 +1,11 @@
 """What the views of the LMS's enrollment API have in common."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.middleware.csrf import get_token
 from django.utils.translation import gettext as _
+from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -21,6 +23,8 @@ class EnrollmentApiView(APIView):
     throttle_classes: tuple[Any, ...] = (EnrollmentThrottle,)
 
     def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, ParseError):
+            exc = Refused.because(400, str(exc.detail), "invalid_body")
         return exc.to_response() if isinstance(exc, Refused) else super().handle_exception(exc)
 
 
@@ -42,6 +46,13 @@ def lms_user_id_of(request: Request) -> int | None:
 def username_of(request: Request) -> str:
     """The caller's name; empty for a server that has only the key."""
     return request.user.username if request.user.is_authenticated else ""
+
+
+def object_of(request: Request) -> Mapping[str, Any]:
+    """The body, if it is a JSON object; a 400 otherwise."""
+    if not isinstance(request.data, Mapping):
+        raise Refused.because(400, _("The request body must be a JSON object."), "invalid_body")
+    return request.data
 
 
 def check_run_key(text: str) -> str:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from bursar.catalog import api as catalog
@@ -15,6 +17,7 @@ from bursar.enrollments.service.cohorts import find_cohorts
 _SEPARATORS = re.compile(r"[\s,]+")
 
 
+@extend_schema_field(OpenApiTypes.STR)
 class CommaList(serializers.Field[Any, Any, Any, Any]):
     """Text with commas, or a list of such texts: all of it counts (the LMS drops all but the first)."""
 
@@ -86,7 +89,7 @@ class BulkEnrollSerializer(serializers.Serializer[Any]):
         return attrs
 
 
-class BulkResultsSerializer(serializers.Serializer[Any]):
+class BulkAnswerSerializer(serializers.Serializer[Any]):
     """The answer: what was asked for, and by course run what became of each identifier."""
 
     action = serializers.CharField()

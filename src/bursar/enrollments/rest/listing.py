@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.pagination import Cursor, CursorPagination
@@ -74,15 +75,7 @@ class EnrollmentsListView(EnrollmentApiView):
                 },
             ),
             400: OpenApiResponse(
-                inline_serializer(
-                    "FieldErrors",
-                    {
-                        "field_errors": serializers.DictField(
-                            child=serializers.DictField(child=serializers.CharField())
-                        )
-                    },
-                ),
-                "What is wrong, filter by filter.",
+                OpenApiTypes.OBJECT, "`field_errors`: for each filter that is wrong a `developer_message`."
             ),
         },
     )

@@ -22,7 +22,14 @@ from bursar.enrollments.data import (
 )
 from bursar.enrollments.models import Cohort
 from bursar.enrollments.rest.addresses import client_addresses
-from bursar.enrollments.rest.base import check_run_key, is_privileged, is_staff, lms_user_id_of, username_of
+from bursar.enrollments.rest.base import (
+    check_run_key,
+    is_privileged,
+    is_staff,
+    lms_user_id_of,
+    object_of,
+    username_of,
+)
 from bursar.enrollments.rest.errors import Refused
 from bursar.enrollments.rest.links import blocked_message_url
 from bursar.enrollments.rest.permissions import has_api_key
@@ -36,7 +43,6 @@ from bursar.identity import api as identity
 from bursar.identity.data import Person
 from bursar.lib import emails
 from bursar.lib.outcomes import Refusal
-from bursar.lib.rest import body_of
 
 _OWN_CHOICE = ("audit", "honor")
 """Modes that people may choose for themselves."""
@@ -49,7 +55,7 @@ class PostEnrollment:
 
     def __init__(self, request: Request) -> None:
         self._request = request
-        self._body: Mapping[str, Any] = body_of(request)
+        self._body: Mapping[str, Any] = object_of(request)
         self._is_privileged = is_privileged(request)
 
     def answer(self) -> Response:

@@ -19,8 +19,8 @@ from bursar.enrollments.data import (
     AllowanceNotFound,
     TooManyPlaces,
 )
-from bursar.enrollments.rest.base import EnrollmentApiView, lms_user_id_of
-from bursar.enrollments.rest.bulk import BulkEnrollSerializer, BulkResultsSerializer, read_order
+from bursar.enrollments.rest.base import EnrollmentApiView, lms_user_id_of, object_of
+from bursar.enrollments.rest.bulk import BulkAnswerSerializer, BulkEnrollSerializer, read_order
 from bursar.enrollments.rest.errors import Refused
 from bursar.enrollments.rest.permissions import IsGlobalStaff
 from bursar.enrollments.rest.schemas import AllowanceSerializer, RefusalSerializer
@@ -29,7 +29,6 @@ from bursar.enrollments.service.by_staff import enroll_by_staff, unenroll_by_sta
 from bursar.enrollments.service.leaving import leave_all, list_orgs
 from bursar.identity import api as identity
 from bursar.identity.data import OPERATOR
-from bursar.lib.rest import body_of
 from bursar.lib.rest_json import JsonParser
 from bursar.outbox.api import idempotent
 
@@ -54,6 +53,7 @@ class UnenrollmentView(EnrollmentApiView):
                 "The organizations of all course runs the person ever was in.",
             ),
             204: OpenApiResponse(description="There was nothing to leave."),
+            400: _REFUSED,
             404: OpenApiResponse(
                 OpenApiTypes.STR, "Nobody is named, or nobody of this name is being retired."
             ),
@@ -65,7 +65,7 @@ class UnenrollmentView(EnrollmentApiView):
         caller = identity.get_caller(request)
         if caller.customers_with((OPERATOR,)) is not None and not request.user.is_superuser:
             self.permission_denied(request)
-        username = body_of(request).get("username")
+        username = object_of(request).get("username")
         if username is None:
             return Response("Username not specified.", status=404)
         retirement = identity.find_retirement(username=username) if isinstance(username, str) else None
@@ -115,7 +115,7 @@ class EnrollmentAllowedView(EnrollmentApiView):
     @idempotent
     def post(self, request: Request) -> Response:
         """Whoever has confirmed the address may come in, also when the run is closed or by invitation."""
-        body = body_of(request)
+        body = object_of(request)
         email, run_key = _read_spot(body)
         auto_enroll = body.get("auto_enroll", False)
         if not isinstance(auto_enroll, bool):
@@ -142,7 +142,7 @@ class EnrollmentAllowedView(EnrollmentApiView):
     )
     def delete(self, request: Request) -> Response:
         """Both keys come in the body, as in the LMS."""
-        email, run_key = _read_spot(body_of(request))
+        email, run_key = _read_spot(object_of(request))
         try:
             disallow(email=email, run_key=run_key, by=lms_user_id_of(request))
         except AllowanceNotFound as error:
@@ -168,14 +168,16 @@ class BulkEnrollView(EnrollmentApiView):
         tags=["enrollments"],
         request=BulkEnrollSerializer,
         responses={
-            200: BulkResultsSerializer,
-            400: OpenApiResponse(OpenApiTypes.OBJECT, "What is wrong, field by field; nothing was done."),
+            200: BulkAnswerSerializer,
+            400: OpenApiResponse(
+                OpenApiTypes.OBJECT, "What is wrong, field by field, or with the body; nothing was done."
+            ),
         },
     )
     @idempotent
     def post(self, request: Request) -> Response:
         """Neither a closed nor a full run keeps staff from it. Each person stands for itself."""
-        body = BulkEnrollSerializer(data=request.data if isinstance(request.data, Mapping) else {})
+        body = BulkEnrollSerializer(data=object_of(request))
         body.is_valid(raise_exception=True)
         order, cohorts = read_order(body.validated_data, by=lms_user_id_of(request))
         try:
