@@ -208,6 +208,12 @@ EDX_DRF_EXTENSIONS: dict[str, Any] = {"JWT_PAYLOAD_USER_ATTRIBUTE_MAPPING": {}} 
 # Signals of openedx-events: who sent them, as their metadata say (openedx/bursar/web)
 EVENTS_SERVICE_NAME = "bursar"
 
+# Pipelines of openedx-filters: steps of the operator's own that may keep people out of course runs
+with _naming("BURSAR_FILTERS"):
+    OPEN_EDX_FILTERS_CONFIG: dict[str, Any] = env.json("BURSAR_FILTERS", default={})
+    if not isinstance(OPEN_EDX_FILTERS_CONFIG, dict):
+        raise ValueError("must be a JSON object: filter types, and the pipeline of each")
+
 # The key that servers of an Open edX platform share; without one, that way in is shut.
 EDX_API_KEY = env.str("BURSAR_EDX_API_KEY", default="").strip() or None
 

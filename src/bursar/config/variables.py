@@ -18,6 +18,7 @@ VARIABLES: Mapping[str, str] = {
     "BURSAR_OAUTH_CLIENT_ID": "for BURSAR_REMOTE_... (none)",
     "BURSAR_OAUTH_CLIENT_SECRET": "for BURSAR_REMOTE_... (none)",
     "BURSAR_OAUTH_TOKEN_URL": "for BURSAR_REMOTE_... (none)",
+    "BURSAR_FILTERS": "pipelines of openedx-filters, as JSON (none)",
     "BURSAR_JWT_PRIVATE_KEY": "signs JWTs: an RSA key as PEM (made at first start)",
     "BURSAR_EDX_API_KEY": "shared key of servers that call the enrollment API; deprecated by Open edX (none)",
     "BURSAR_ENROLLMENT_RATE": "how often one caller may use the enrollment API (40/minute; empty: no limit)",

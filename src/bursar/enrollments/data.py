@@ -11,6 +11,9 @@ from bursar.lib.outcomes import Refusal
 CREDIT = "credit"
 """The mode that needs to know who gives the credit."""
 
+PREVENTED = "prevented"
+"""Refused by a pipeline of the operator's own."""
+
 STAFF_LIMIT = 10_000
 """Pairs of a person and a run in one request of staff: what fits into the time of a web request."""
 

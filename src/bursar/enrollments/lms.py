@@ -21,6 +21,7 @@ from bursar.catalog import api as catalog
 from bursar.catalog.data import Run
 from bursar.enrollments import wire
 from bursar.enrollments.data import (
+    PREVENTED,
     VERIFIED_MODES,
     Attribute,
     CourseRole,
@@ -91,6 +92,10 @@ class CourseNotFoundError(ObjectDoesNotExist):
     """There is no such course run. Not a CourseEnrollmentError, as in the LMS."""
 
 
+class EnrollmentNotAllowed(Exception):
+    """A pipeline of the operator's keeps the person out. Not a CourseEnrollmentError, as in the LMS."""
+
+
 class CourseIdMissingException(Exception):
     """No course run was named."""
 
@@ -113,8 +118,9 @@ def lms_enroll_user_in_course(
 
     Changes no mode: who is in stays as they are, whatever ``mode`` says, also after the run has closed.
     Who left comes back in ``mode`` (None: the run's default).
-    Raises CourseIdMissingException, UserDoesNotExistException, InvalidKeyError, CourseNotFoundError, and as
-    CourseEnrollmentError: CourseEnrollmentClosedError, CourseEnrollmentFullError, CourseModeNotFoundError.
+    Raises CourseIdMissingException, UserDoesNotExistException, InvalidKeyError, CourseNotFoundError,
+    EnrollmentNotAllowed, and as CourseEnrollmentError: CourseEnrollmentClosedError,
+    CourseEnrollmentFullError, CourseModeNotFoundError.
     Effects: one transaction, and a line in the audit log whatever happens.
     """
     person, run_key = _check_named(username, course_id)
@@ -347,7 +353,9 @@ def _enroll(entry: EnrollmentEntry, person: Person, run: Run) -> EnrollmentOutco
     return outcome
 
 
-def _error_of(refusal: Refusal, run: Run) -> CourseEnrollmentError:
+def _error_of(refusal: Refusal, run: Run) -> CourseEnrollmentError | EnrollmentNotAllowed:
+    if refusal.code == PREVENTED:
+        return EnrollmentNotAllowed(refusal.message)
     if refusal.code == "mode_not_offered":
         return CourseModeNotFoundError(refusal.message, wire.to_course(run))
     return _ERRORS.get(refusal.code, CourseEnrollmentError)(refusal.message)
@@ -398,6 +406,7 @@ __all__ = [
     "CourseIdMissingException",
     "CourseModeNotFoundError",
     "CourseNotFoundError",
+    "EnrollmentNotAllowed",
     "EnrollmentNotFoundError",
     "InvalidEnrollmentAttribute",
     "InvalidKeyError",

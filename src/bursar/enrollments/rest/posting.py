@@ -13,6 +13,7 @@ from bursar.catalog.data import Run
 from bursar.enrollments import embargo, wire
 from bursar.enrollments.data import (
     CREDIT,
+    PREVENTED,
     Attribute,
     CohortNotFound,
     Enrollment,
@@ -37,6 +38,7 @@ from bursar.enrollments.service.admission import find_team
 from bursar.enrollments.service.auditing import audit_request
 from bursar.enrollments.service.cohorts import get_cohort, join_cohorts
 from bursar.enrollments.service.enrolling import enroll
+from bursar.enrollments.service.filters import find_objection
 from bursar.enrollments.service.opting import opt
 from bursar.enrollments.service.places import find_enrollments
 from bursar.identity import api as identity
@@ -152,6 +154,7 @@ class PostEnrollment:
     def _enroll(self, entry: EnrollmentEntry, person: Person, run: Run | None) -> EnrollmentOutcome:
         """Enrolls; what can be wrong with the cohort and the opt-in is found out before that."""
         opt_in, cohort_name = self._flag("email_opt_in"), self._text("cohort")
+        self._check_objection(person, entry.run_key)
         self._check_change(entry)
         if run is None:
             text = _("No course '%(key)s' found for enrollment") % {"key": entry.run_key}
@@ -195,6 +198,11 @@ class PostEnrollment:
             return
         text = _("%(run_key)s cannot be taken from the country of this request.") % {"run_key": run.key}
         raise Refused.because(403, text, "country_blocked", user_message_url=blocked_message_url())
+
+    def _check_objection(self, person: Person, run_key: str) -> None:
+        """What a pipeline says stays with it: it may be about others than the caller."""
+        if find_objection(person, run_key, is_server=has_api_key(self._request)):
+            raise Refused.because(400, _("A rule of this site prevents this enrollment."), PREVENTED)
 
     def _check_change(self, entry: EnrollmentEntry) -> None:
         """What staff and servers may not change at one go."""
@@ -246,5 +254,7 @@ def _mode_mismatch(there: Enrollment, mode: str) -> Refused:
 
 
 def _refused(refusal: Refusal, run: Run) -> Refused:
+    if refusal.code == PREVENTED:
+        return Refused.because(403, refusal.message, refusal.code, localizedMessage=refusal.message)
     more = {"course_details": wire.to_course(run)} if refusal.code == "mode_not_offered" else {}
     return Refused.because(400, refusal.message, refusal.code, **more)

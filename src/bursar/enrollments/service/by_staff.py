@@ -17,6 +17,7 @@ from bursar.catalog.data import Run
 from bursar.enrollments import models
 from bursar.enrollments.data import (
     STAFF_LIMIT,
+    Enrollment,
     EnrollmentEntry,
     EnrollmentOutcome,
     OnExisting,
@@ -28,10 +29,12 @@ from bursar.enrollments.data import (
 from bursar.enrollments.service.allowing import Spot, delete_allowances, read_allowances, set_allowances
 from bursar.enrollments.service.cohorts import find_cohort_names, join_cohorts
 from bursar.enrollments.service.enrolling import enroll
-from bursar.enrollments.service.places import Pair, Seat, read_seats
+from bursar.enrollments.service.filters import find_kept_in
+from bursar.enrollments.service.places import Pair, find_enrollments
 from bursar.identity import api as identity
 from bursar.identity.data import Person
 from bursar.lib import clock, emails, sets
+from bursar.lib.outcomes import Refusal
 from bursar.notifications import api as notifications
 from bursar.notifications.data import NewMessage
 
@@ -82,8 +85,13 @@ def enroll_by_staff(
 def unenroll_by_staff(order: Order) -> dict[str, list[StaffOutcome]]:
     """Takes people out of runs, takes back that addresses may come in; otherwise as ``enroll_by_staff``."""
     scene = _Scene(order, has_cohorts=False)
-    inside = [pair for pair in scene.pairs if pair in scene.seats and scene.seats[pair].is_active]
-    entries = [EnrollmentEntry(*pair, existing=OnExisting.SET, is_active=False) for pair in inside]
+    inside = {pair: each for pair, each in scene.places.items() if each.is_active}
+    kept = find_kept_in(inside)
+    entries = [
+        EnrollmentEntry(*pair, existing=OnExisting.SET, is_active=False)
+        for pair in inside
+        if pair not in kept
+    ]
     enroll(entries, by=order.by, people=scene.people, runs=scene.runs)
     with transaction.atomic(durable=True):
         every_spot = [
@@ -91,7 +99,7 @@ def unenroll_by_staff(order: Order) -> dict[str, list[StaffOutcome]]:
         ]
         for chunk in sets.chunks(sorted(set(every_spot))):
             delete_allowances(chunk, by=order.by)
-        return _conclude(scene, _Leaving(), "enrollments/unenrolled_by_staff")
+        return _conclude(scene, _Leaving(kept), "enrollments/unenrolled_by_staff")
 
 
 class _Subject(NamedTuple):
@@ -114,7 +122,7 @@ class _Deed(Protocol):
     """One of the two things that staff do."""
 
     def conclude(
-        self, identifier: str, subject: _Subject, run: Run, before: SpotState, seat: Seat | None
+        self, identifier: str, subject: _Subject, run: Run, before: SpotState, place: Enrollment | None
     ) -> _Conclusion:
         """What became of the subject, who stood like ``before``."""
 
@@ -138,7 +146,7 @@ class _Scene:
             for key in self.runs
             for address in dict.fromkeys(each.address for each in known if not each.person)
         ]
-        self.seats = _in_chunks(read_seats, self.pairs)
+        self.places = find_enrollments(self.pairs)
         addresses = {each.address for each in known if each.address}
         self.allowed = _in_chunks(read_allowances, [(each, key) for key in self.runs for each in addresses])
         self._has_cohorts = has_cohorts
@@ -146,8 +154,8 @@ class _Scene:
 
     def mode_of(self, pair: Pair) -> str | None:
         """The mode in which the person is in the run now, if they are."""
-        seat = self.seats.get(pair)
-        return seat.mode if seat and seat.is_active else None
+        place = self.places.get(pair)
+        return place.mode if place and place.is_active else None
 
     def state_of(self, subject: _Subject, run_key: str) -> SpotState:
         """How the subject stood to the run."""
@@ -200,7 +208,7 @@ class _Entering:
     cohorts: Mapping[str, models.Cohort]
 
     def conclude(
-        self, identifier: str, subject: _Subject, run: Run, before: SpotState, seat: Seat | None
+        self, identifier: str, subject: _Subject, run: Run, before: SpotState, place: Enrollment | None
     ) -> _Conclusion:
         after = replace(before, cohort=self.cohorts[run.key].name if self.cohorts else None)
         if subject.person is None:
@@ -208,9 +216,9 @@ class _Entering:
             is_news = (subject.address, run.key) in self.new_spots
             outcome = StaffOutcome(identifier, before, after)
             return _Conclusion(outcome, Transition.UNENROLLED_TO_ALLOWED, None, is_news)
-        place = self.placed[subject.person.lms_user_id, run.key]
-        if place.refusal is not None:
-            outcome = StaffOutcome(identifier, refusal=place.refusal)
+        entered = self.placed[subject.person.lms_user_id, run.key]
+        if entered.refusal is not None:
+            outcome = StaffOutcome(identifier, refusal=entered.refusal)
             return _Conclusion(outcome, Transition.NOTHING, None, False)
         outcome = StaffOutcome(identifier, before, replace(after, is_enrolled=True))
         if before.is_enrolled:
@@ -219,15 +227,22 @@ class _Entering:
             transition = Transition.ALLOWED_TO_ENROLLED
         else:
             transition = Transition.UNENROLLED_TO_ENROLLED
-        return _Conclusion(outcome, transition, place.enrollment_uuid, place.created)
+        return _Conclusion(outcome, transition, entered.enrollment_uuid, entered.created)
 
 
+@dataclass(frozen=True, slots=True)
 class _Leaving:
     """People were taken out, addresses are no longer let in."""
 
+    kept: Mapping[Pair, Refusal]
+
     def conclude(
-        self, identifier: str, subject: _Subject, run: Run, before: SpotState, seat: Seat | None
+        self, identifier: str, subject: _Subject, run: Run, before: SpotState, place: Enrollment | None
     ) -> _Conclusion:
+        pair = (subject.person.lms_user_id if subject.person else 0, run.key)
+        if pair in self.kept:
+            outcome = StaffOutcome(identifier, refusal=self.kept[pair])
+            return _Conclusion(outcome, Transition.NOTHING, None, False)
         after = replace(before, is_enrolled=False, is_allowed=False, auto_enroll=False)
         if before.is_enrolled:
             transition = Transition.ENROLLED_TO_UNENROLLED
@@ -237,7 +252,7 @@ class _Leaving:
             transition = Transition.UNENROLLED_TO_UNENROLLED
         is_news = before.is_enrolled or before.is_allowed
         return _Conclusion(
-            StaffOutcome(identifier, before, after), transition, seat.uuid if seat else None, is_news
+            StaffOutcome(identifier, before, after), transition, place.uuid if place else None, is_news
         )
 
 
@@ -253,8 +268,8 @@ def _conclude(scene: _Scene, deed: _Deed, template: str) -> dict[str, list[Staff
             if subject is None:
                 listed.append(StaffOutcome(identifier, is_invalid=True))
                 continue
-            seat = scene.seats.get((subject.person.lms_user_id, run.key)) if subject.person else None
-            conclusion = deed.conclude(identifier, subject, run, scene.state_of(subject, run.key), seat)
+            place = scene.places.get((subject.person.lms_user_id, run.key)) if subject.person else None
+            conclusion = deed.conclude(identifier, subject, run, scene.state_of(subject, run.key), place)
             listed.append(conclusion.outcome)
             if conclusion.outcome.refusal is None:
                 audits.append(

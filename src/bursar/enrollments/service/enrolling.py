@@ -17,6 +17,7 @@ from bursar.enrollments.data import EnrollmentEntry, EnrollmentOutcome, OnExisti
 from bursar.enrollments.service.admission import find_allowed, find_team
 from bursar.enrollments.service.announcing import announce, announce_customers
 from bursar.enrollments.service.attributes import as_stored
+from bursar.enrollments.service.filters import find_kept_out
 from bursar.enrollments.service.places import Change, Pair, Seat, read_seats
 from bursar.enrollments.service.seats import lock_seats, make_seat_locks
 from bursar.identity import api as identity
@@ -40,10 +41,10 @@ def enroll(
     Entries for the same place are one wish, for the dearest of their modes. Places in a run with limited
     room go to the first entries. Whoever staff allowed into a run, or is of its team, gets in while it is
     closed to others.
-    Refusals: ``unknown_course_run``, ``unknown_user``, ``mode_not_offered``, ``run_full`` and those of
-    ``catalog.data.Run.refusal``. ``people`` and ``runs`` are what the caller has just looked up, if
-    it has; what isn't among them counts as unknown. ``likely_new`` is a hint, for speed alone: nobody of
-    them is expected to be in yet.
+    Refusals: ``unknown_course_run``, ``unknown_user``, ``mode_not_offered``, ``run_full``, ``prevented`` (by
+    a pipeline of the operator's) and those of ``catalog.data.Run.refusal``. ``people`` and ``runs`` are what
+    the caller has just looked up, if it has; what isn't among them counts as unknown. ``likely_new`` is a
+    hint, for speed alone: nobody of them is expected to be in yet.
     Effects: a transaction, and five statements (four if hinted), for each 1,000 places if all are
     new; one statement and no transaction if all are taken already. Some more, and a lock, for runs with
     limited room.
@@ -119,6 +120,7 @@ class _Command:
         closed_out = [pair for pair in known if self._is_refused(pair) and not _is_in(existing.get(pair))]
         self._let_in = find_allowed(closed_out, self.people) | find_team(closed_out, self.runs)
         open_pairs = [pair for pair in known if self._target(pair, existing.get(pair)) is not None]
+        open_pairs = self._filter(open_pairs, existing)
         if open_pairs:
             make_seat_locks(self._limits(open_pairs))
         if open_pairs or any(wish.linked_customer_uuid for wish in self.wishes.values()):
@@ -139,6 +141,15 @@ class _Command:
             else:
                 known.append(pair)
         return known
+
+    def _filter(self, pairs: list[Pair], existing: Mapping[Pair, Seat]) -> list[Pair]:
+        """Those of the pairs that no pipeline of the operator's prevents; the others are refused."""
+        comers = [pair for pair in pairs if not _is_in(existing.get(pair))]
+        prevented = find_kept_out(
+            comers, modes={pair: self.wishes[pair].mode for pair in comers}, people=self.people
+        )
+        self.places.update(prevented)
+        return [pair for pair in pairs if pair not in prevented]
 
     def _is_refused(self, pair: Pair) -> bool:
         return isinstance(self._door(pair), Refusal)
