@@ -9,11 +9,13 @@ from bursar.events.enrollments import (
     ENROLLMENTS_ENDED,
 )
 from bursar.events.identity import ADDRESS_CONFIRMATIONS_REQUESTED, ADDRESSES_CONFIRMED
+from bursar.events.identity import ADDRESS_CONFIRMATIONS_REQUESTED, ADDRESSES_CONFIRMED, PEOPLE_RETIRED
 from bursar.events.licenses import ASSIGNMENTS_REFUSED, LICENSES_ASSIGNED
 from bursar.events.outbox import DELIVERIES_DIED
 from bursar.events.subsidy_requests import LICENSE_REQUESTS_APPROVED
 from bursar.licenses import handlers as licenses
 from bursar.notifications import handlers as notifications
+from bursar.outbox import handlers as outbox
 from bursar.outbox.data import Reaction
 from bursar.subsidy_requests import handlers as subsidy_requests
 
@@ -35,6 +37,8 @@ REACTIONS: tuple[Reaction, ...] = (
     Reaction(ENROLLMENTS_CREATED, enrollments.USE_ALLOWANCES, enrollments.use_allowances),
     # A customer was named with an enrollment: the learner becomes the customer's.
     Reaction(CUSTOMERS_NAMED, customers.SPONSOR_ENROLLED_PEOPLE, customers.sponsor_enrolled_people),
+    # Somebody was retired: nobody keeps their address, username or name.
+    Reaction(PEOPLE_RETIRED, outbox.NOTE_RETIRED_PEOPLE, outbox.note_retired_people),
     # An approved request is given its license, and then closed.
     Reaction(LICENSE_REQUESTS_APPROVED, "licenses.fulfil_approvals", licenses.fulfil_approvals),
     Reaction(LICENSES_ASSIGNED, "subsidy_requests.close_fulfilled", subsidy_requests.close_fulfilled),

@@ -25,5 +25,6 @@ SCHEDULE: tuple[Beat, ...] = (
     RELAY,
     DELIVER,
     Beat("bursar.subsidy_requests.tasks.release_stale_holds", timedelta(minutes=5), timedelta(minutes=5)),
+    Beat("bursar.outbox.tasks.scrub", timedelta(minutes=5), timedelta(minutes=5)),
     Beat("bursar.outbox.tasks.purge", timedelta(hours=6), timedelta(hours=6)),
 )

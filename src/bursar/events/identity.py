@@ -76,4 +76,4 @@ PEOPLE_CHANGED = EventType("identity.person_changed", PersonChanged, keyed_by="p
 """Sent by identity; nobody reacts yet."""
 
 PEOPLE_RETIRED = EventType("identity.person_retired", PersonRetired, keyed_by="person")
-"""Sent by identity; nobody reacts yet."""
+"""Sent by identity; the outbox removes the person from what it keeps."""

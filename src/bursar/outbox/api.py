@@ -9,6 +9,7 @@ from bursar.outbox.leases import HeldLease, lease
 from bursar.outbox.recording import accept, on_new_deliveries, record, register
 from bursar.outbox.relay import retry_dead
 from bursar.outbox.relay import run as relay
+from bursar.outbox.scrubbing import scrub
 
 KEPT = timedelta(days=30)
 
@@ -24,6 +25,7 @@ __all__ = [
     "register",
     "relay",
     "retry_dead",
+    "scrub",
 ]
 
 

@@ -5,12 +5,17 @@ import uuid
 from django.db import models
 from django.db.models import Q
 
-from bursar.lib.fields import ExactCharField
+from bursar.lib.fields import AddressField, ExactCharField
 from bursar.outbox.data import IDEMPOTENCY_KEY_MAX_LENGTH
 
 
 class Event(models.Model):
-    """Something that happened: 1 to 1,000 facts, written in the transaction that made them true."""
+    """Something that happened: 1 to 1,000 facts, written in the transaction that made them true.
+
+    .. pii: The facts may name people: address, username, name, LMS user id.
+    .. pii_types: id, name, username, email_address
+    .. pii_retirement: local_api
+    """
 
     uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     type = ExactCharField(max_length=100)
@@ -27,7 +32,12 @@ class Event(models.Model):
 
 
 class Delivery(models.Model):
-    """One event on its way to one handler; ``fact_index`` is set when it carries a single fact of it."""
+    """One event on its way to one handler; ``fact_index`` is set when it carries a single fact of it.
+
+    .. pii: An address may stand in ``last_error``.
+    .. pii_types: email_address
+    .. pii_retirement: local_api
+    """
 
     class State(models.TextChoices):
         WAITING = "waiting"
@@ -58,7 +68,10 @@ class Delivery(models.Model):
 
 
 class InboxEntry(models.Model):
-    """This handler has handled this delivery. Written in one transaction with the effect."""
+    """This handler has handled this delivery. Written in one transaction with the effect.
+
+    .. no_pii:
+    """
 
     uuid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     delivery_uuid = models.UUIDField()
@@ -76,7 +89,10 @@ class InboxEntry(models.Model):
 
 
 class Lease(models.Model):
-    """A right that one process holds for a while, such as being the relay."""
+    """A right that one process holds for a while, such as being the relay.
+
+    .. no_pii:
+    """
 
     name = ExactCharField(max_length=50, primary_key=True)
     holder = models.UUIDField()
@@ -87,7 +103,12 @@ class Lease(models.Model):
 
 
 class IdempotencyRecord(models.Model):
-    """The answer to a POST that carried an Idempotency-Key, kept for 24 hours."""
+    """The answer to a POST that carried an Idempotency-Key, kept for 24 hours.
+
+    .. pii: An address may stand in the answer.
+    .. pii_types: email_address
+    .. pii_retirement: local_api
+    """
 
     caller = ExactCharField(max_length=150)
     path = ExactCharField(max_length=200)
@@ -110,3 +131,22 @@ class IdempotencyRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.path} {self.key}"
+
+
+class Scrub(models.Model):
+    """A person who was retired and may still be named in stored rows. Deleted once nothing is left.
+
+    .. pii: the person's former address
+    .. pii_types: email_address
+    .. pii_retirement: local_api
+    """
+
+    uuid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    lms_user_id = models.BigIntegerField()
+    old_email = AddressField(blank=True)
+    email = AddressField(blank=True)
+    username = ExactCharField(max_length=150)
+    noted_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return str(self.uuid)

@@ -15,3 +15,9 @@ def relay() -> None:
 def purge() -> None:
     """Deletes what nobody needs any more."""
     api.purge()
+
+
+@shared_task
+def scrub() -> None:
+    """Removes people who were retired from what is kept."""
+    api.scrub()
