@@ -10,6 +10,12 @@ from bursar.events.enrollments import (
 )
 from bursar.events.identity import ADDRESS_CONFIRMATIONS_REQUESTED, ADDRESSES_CONFIRMED
 from bursar.events.identity import ADDRESS_CONFIRMATIONS_REQUESTED, ADDRESSES_CONFIRMED, PEOPLE_RETIRED
+from bursar.events.identity import (
+    ADDRESS_CONFIRMATIONS_REQUESTED,
+    ADDRESSES_CONFIRMED,
+    PEOPLE_CHANGED,
+    PEOPLE_RETIRED,
+)
 from bursar.events.licenses import ASSIGNMENTS_REFUSED, LICENSES_ASSIGNED
 from bursar.events.outbox import DELIVERIES_DIED
 from bursar.events.subsidy_requests import LICENSE_REQUESTS_APPROVED
@@ -26,7 +32,9 @@ REACTIONS: tuple[Reaction, ...] = (
         "notifications.send_confirmation_mails",
         notifications.send_confirmation_mails,
     ),
-    # An address is confirmed: what waited for it is done.
+    # An address is no longer somebody's: its link is dead.
+    Reaction(PEOPLE_CHANGED, notifications.CANCEL_DEAD_LINKS, notifications.cancel_dead_links),
+    # An address is confirmed: what waited for it is done, and what belonged to the one before follows.
     Reaction(ADDRESSES_CONFIRMED, customers.ENROLL_CONFIRMED_PEOPLE, customers.enroll_confirmed_people),
     Reaction(ADDRESSES_CONFIRMED, enrollments.ENROLL_ALLOWED_PEOPLE, enrollments.enroll_allowed_people),
     # Somebody's place in a run has changed: Open edX's signals are sent.
@@ -37,8 +45,10 @@ REACTIONS: tuple[Reaction, ...] = (
     Reaction(ENROLLMENTS_CREATED, enrollments.USE_ALLOWANCES, enrollments.use_allowances),
     # A customer was named with an enrollment: the learner becomes the customer's.
     Reaction(CUSTOMERS_NAMED, customers.SPONSOR_ENROLLED_PEOPLE, customers.sponsor_enrolled_people),
+    Reaction(ADDRESSES_CONFIRMED, notifications.FOLLOW_ADDRESSES, notifications.follow_addresses),
     # Somebody was retired: nobody keeps their address, username or name.
     Reaction(PEOPLE_RETIRED, outbox.NOTE_RETIRED_PEOPLE, outbox.note_retired_people),
+    Reaction(PEOPLE_RETIRED, notifications.FORGET_RETIRED_PEOPLE, notifications.forget_retired_people),
     # An approved request is given its license, and then closed.
     Reaction(LICENSE_REQUESTS_APPROVED, "licenses.fulfil_approvals", licenses.fulfil_approvals),
     Reaction(LICENSES_ASSIGNED, "subsidy_requests.close_fulfilled", subsidy_requests.close_fulfilled),

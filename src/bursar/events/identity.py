@@ -70,10 +70,11 @@ ADDRESS_CONFIRMATIONS_REQUESTED = EventType(
 """Sent by identity; notifications mails the link."""
 
 ADDRESSES_CONFIRMED = EventType("identity.address_confirmed", AddressConfirmed, keyed_by="person")
-"""Sent by identity; customers does what waited for the address."""
+"""Sent by identity; customers does what waited for the address. What belonged to the former one follows:
+notifications sends waiting mails to the new one."""
 
 PEOPLE_CHANGED = EventType("identity.person_changed", PersonChanged, keyed_by="person")
-"""Sent by identity; nobody reacts yet."""
+"""Sent by identity; notifications cancels confirmation mails whose link is dead."""
 
 PEOPLE_RETIRED = EventType("identity.person_retired", PersonRetired, keyed_by="person")
-"""Sent by identity; the outbox removes the person from what it keeps."""
+"""Sent by identity; everybody removes the person from what they keep: the outbox, notifications."""

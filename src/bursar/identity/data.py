@@ -1,11 +1,12 @@
 """What crosses identity's border: people, callers, roles."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from bursar.events.identity import PersonRetired
 from bursar.lib.errors import DomainError, InvalidInputError, NotFoundError
 
 ADMIN = "enterprise_admin"
@@ -167,6 +168,32 @@ class Retirement:
     requested_at: datetime
     requested_by: int | None
     completed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StandIns:
+    """What stands in for the addresses of people who were retired, by LMS user id and by former address."""
+
+    by_id: Mapping[int, str]
+    by_address: Mapping[str, str]
+
+    @classmethod
+    def of(cls, facts: Iterable[PersonRetired]) -> "StandIns":
+        """Those of the retired people; programs have no address."""
+        listed = [fact for fact in facts if fact.email]
+        return cls(
+            {fact.lms_user_id: fact.email for fact in listed},
+            {fact.old_email: fact.email for fact in listed if fact.old_email},
+        )
+
+    def of_row(self, key: UUID, *, email: str | None, lms_user_id: int | None) -> str:
+        """What a row of one of them gets instead of its address.
+
+        Tagged with the row's key: rows that had to differ in the person's several addresses still do.
+        """
+        person = self.by_address.get(email or "") or self.by_id[lms_user_id or 0]
+        mailbox, _, domain = person.partition("@")
+        return f"{mailbox}+{key.hex}@{domain}"
 
 
 class PersonNotFound(NotFoundError):

@@ -21,6 +21,11 @@ def normalize(address: str) -> str:
     return unicodedata.normalize("NFKC", address.strip()).lower()
 
 
+def is_retired(address: str) -> bool:
+    """Whether a normalized address stands in for one of somebody who was retired."""
+    return address.endswith(f"@{RETIRED_DOMAIN}")
+
+
 def is_valid(address: str) -> bool:
     """Whether a normalized address could receive mail, judged by its form alone."""
     if len(address) > MAX_LENGTH or any(ord(character) < 32 for character in address):

@@ -12,12 +12,13 @@ ABOUT_MAX_LENGTH = 150
 
 
 class MessageState(StrEnum):
-    """Where a message is on its way."""
+    """Where a message is on its way. Cancelled: its reason is gone, or its person."""
 
     WAITING = "waiting"
     SENDING = "sending"
     SENT = "sent"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)

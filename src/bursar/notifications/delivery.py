@@ -181,8 +181,12 @@ def retry_failed(uuids: Sequence[UUID], *, by: int | None) -> int:
 
 
 def resend(uuids: Sequence[UUID], *, by: int | None) -> int:
-    """Has messages that were sent sent once more, as new mails; returns how many."""
-    return Message.objects.filter(pk__in=uuids, state=MessageState.SENT).update(
+    """Has messages that were sent sent once more, as new mails; returns how many.
+
+    What was sent to somebody who has been retired since is passed over.
+    """
+    sent = Message.objects.filter(pk__in=uuids, state=MessageState.SENT)
+    return sent.exclude(email__endswith=f"@{emails.RETIRED_DOMAIN}").update(
         state=MessageState.WAITING,
         attempt_count=0,
         next_attempt_at=clock.now(),

@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from django.conf import settings
@@ -24,6 +24,13 @@ class FolderBackend(BaseEmailBackend):
             _write(folder / f"{_name(message)}.eml", message.message().as_bytes())
         _sync_folder(folder)
         return len(email_messages)
+
+
+def delete_mails(uuids: Iterable[uuid.UUID]) -> None:
+    """Deletes the files of these messages, and of what was sent again. Those that are gone are no error."""
+    for key in uuids:
+        for path in Path(settings.MAIL_FOLDER).glob(f"{key}*.eml"):
+            path.unlink(missing_ok=True)
 
 
 def _name(message: EmailMessage) -> str:

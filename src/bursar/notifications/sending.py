@@ -44,7 +44,8 @@ def on_new_messages(nudge: Callable[[], None]) -> None:
 def send(messages: Sequence[NewMessage], *, by: int | None) -> None:
     """Has each message sent once, if the caller's transaction commits.
 
-    A message whose template, address and ``about`` were sent before is passed over.
+    A message whose template, address and ``about`` were sent before is passed over, and so is one to
+    somebody who was retired.
     Effects: one statement per 1,000 messages; after the commit the deliverer is woken.
     """
     if not connection.in_atomic_block:
@@ -70,6 +71,7 @@ def send(messages: Sequence[NewMessage], *, by: int | None) -> None:
                 0,
             )
             for message in chunk
+            if not emails.is_retired(message.email)
         ]
         # In the order of the unique key, so that two senders never wait for each other crosswise.
         rows.sort(key=lambda row: (row[1], row[3], row[5]))
