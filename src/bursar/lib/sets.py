@@ -90,22 +90,44 @@ def update(model: type[models.Model], columns: Sequence[str], rows: Iterable[Row
     the lock that makes this safe.
     """
     listed = list(rows)
-    if not listed:
-        return 0
+    _write_over(model, columns, listed, lambda old, new: new)
+    return len(listed)
+
+
+def rewrite_history(model: type[models.Model], columns: Sequence[str], rows: Iterable[Row]) -> None:
+    """Writes ``rows`` over everything that the history says of them, in one statement.
+
+    For what must not stay on record. The first column is the primary key of the model; what was null
+    in the history stays null.
+    """
+    history = model.history.model  # type: ignore[attr-defined]
+    _write_over(
+        history, columns, list(rows), lambda old, new: f"CASE WHEN {old} IS NULL THEN NULL ELSE {new} END"
+    )
+
+
+def _write_over(
+    model: type[models.Model],
+    columns: Sequence[str],
+    rows: Sequence[Row],
+    value: Callable[[str, str], str],
+) -> None:
+    if not rows:
+        return
     database = _Database(model)
     table = database.table
-    relation, parameters = database.relation(columns, listed)
+    relation, parameters = database.relation(columns, rows)
     key, *assigned = (database.columns([column]) for column in columns)
     match = f"{table}.{key} = wanted.{key}"
+    values = [(name, value(f"{table}.{name}", f"wanted.{name}")) for name in assigned]
     if database.vendor == "mysql":
-        changes = ", ".join(f"{table}.{name} = wanted.{name}" for name in assigned)
+        changes = ", ".join(f"{table}.{name} = {written}" for name, written in values)
         # STRAIGHT: for each wanted row look ours up by its key; the other way round reads the whole table.
         statement = f"UPDATE {relation} STRAIGHT_JOIN {table} ON {match} SET {changes}"
     else:
-        changes = ", ".join(f"{name} = wanted.{name}" for name in assigned)
+        changes = ", ".join(f"{name} = {written}" for name, written in values)
         statement = f"UPDATE {table} SET {changes} FROM {relation} WHERE {match}"
     database.execute(statement, parameters)
-    return len(listed)
 
 
 def record_history(

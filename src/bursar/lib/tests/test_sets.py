@@ -113,6 +113,22 @@ def test_nulls_booleans_and_history_survive(acme: Organization) -> None:
 
 
 @pytest.mark.django_db
+def test_history_is_rewritten_where_it_says_something(acme: Organization) -> None:
+    plan = acme.plan(free=2)
+    first, second = sorted(licenses.License.objects.filter(plan=plan.uuid).values_list("pk", flat=True))
+    for email in ("bob@acme.test", "robert@acme.test"):
+        sets.update(licenses.License, ("uuid", "email"), [(first, email), (second, "dana@acme.test")])
+        sets.record_history(licenses.License, [first, second], kind="~", by=None)
+
+    sets.rewrite_history(licenses.License, ("uuid", "email"), [(first, "gone@x.test")])
+
+    said = licenses.License.history.order_by("history_id").values_list("uuid", "email")
+    assert [email for pk, email in said if pk == first] == [None, "gone@x.test", "gone@x.test"]
+    assert [email for pk, email in said if pk == second] == [None, "dana@acme.test", "dana@acme.test"]
+    assert licenses.License.objects.get(pk=first).email == "robert@acme.test"
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("count", [1, 1000])
 def test_a_set_of_any_size_is_one_statement(
     django_assert_num_queries: Callable[..., object], count: int
@@ -135,6 +151,7 @@ def test_no_rows_are_no_statement(django_assert_num_queries: Callable[..., objec
         assert sets.insert_new(InboxEntry, COLUMNS, [], unique=UNIQUE) == set()
         assert sets.update(InboxEntry, ("uuid", "handler"), []) == 0
         sets.record_history(licenses.License, [], kind="+", by=None)
+        sets.rewrite_history(licenses.License, ("uuid", "email"), [])
 
 
 def test_chunks_keep_the_order_and_the_rest() -> None:
