@@ -2,13 +2,30 @@
 
 from collections.abc import Sequence
 
-from bursar.customers.service import naming, waiting
-from bursar.events.enrollments import CustomerNamed
+from bursar.customers.service import waiting
+from bursar.customers.service.naming import SPONSOR_ENROLLED_PEOPLE, sponsor_enrolled_people
+from bursar.customers.service.people import (
+    FOLLOW_ADDRESSES,
+    FORGET_RETIRED_PEOPLE,
+    follow_addresses,
+    forget_retired_people,
+)
 from bursar.events.identity import ADDRESSES_CONFIRMED, AddressConfirmed
 from bursar.events.outbox import DeliveryDied
 from bursar.outbox.data import Delivery
 
-SPONSOR_ENROLLED_PEOPLE = "customers.sponsor_enrolled_people"
+__all__ = [
+    "ENROLL_CONFIRMED_PEOPLE",
+    "FOLLOW_ADDRESSES",
+    "FORGET_RETIRED_PEOPLE",
+    "SPONSOR_ENROLLED_PEOPLE",
+    "enroll_confirmed_people",
+    "follow_addresses",
+    "forget_retired_people",
+    "give_up_waiting",
+    "sponsor_enrolled_people",
+]
+
 ENROLL_CONFIRMED_PEOPLE = "customers.enroll_confirmed_people"
 
 
@@ -19,11 +36,6 @@ def enroll_confirmed_people(deliveries: Sequence[Delivery[AddressConfirmed]]) ->
     say whether it is complete. The waiting rows say so: each is marked in the last transaction of its work.
     """
     waiting.enroll_waiting({fact.email for delivery in deliveries for fact in delivery.facts})
-
-
-def sponsor_enrolled_people(deliveries: Sequence[Delivery[CustomerNamed]]) -> None:
-    """Links people to the customer that was named when they were enrolled, and writes down their courses."""
-    naming.sponsor_named(SPONSOR_ENROLLED_PEOPLE, deliveries)
 
 
 def give_up_waiting(deliveries: Sequence[Delivery[DeliveryDied]]) -> None:

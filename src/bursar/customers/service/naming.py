@@ -17,17 +17,19 @@ from bursar.events.enrollments import CustomerNamed
 from bursar.outbox import api as outbox
 from bursar.outbox.data import Delivery
 
+SPONSOR_ENROLLED_PEOPLE = "customers.sponsor_enrolled_people"
+
 log = logging.getLogger(__name__)
 
 
 @transaction.atomic(durable=True)
-def sponsor_named(handler: str, deliveries: Sequence[Delivery[CustomerNamed]]) -> None:
+def sponsor_enrolled_people(deliveries: Sequence[Delivery[CustomerNamed]]) -> None:
     """Reaction: links the people and writes down the courses, with the source ``enterprise_api``.
 
     A customer that there is not, or that has removed the person for good, is passed over and logged: nobody
     who waits could mend it.
     """
-    for delivery in outbox.accept(handler, deliveries):
+    for delivery in outbox.accept(SPONSOR_ENROLLED_PEOPLE, deliveries):
         customer_uuid = UUID(delivery.key)
         customer = find_customers([customer_uuid]).get(customer_uuid)
         if customer is None or not customer.is_active:
