@@ -1,12 +1,12 @@
 """What crosses identity's border: people, callers, roles."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from bursar.events.identity import PersonRetired
+from bursar.events.identity import AddressConfirmed, PersonRetired
 from bursar.lib.errors import DomainError, InvalidInputError, NotFoundError
 
 ADMIN = "enterprise_admin"
@@ -168,6 +168,15 @@ class Retirement:
     requested_at: datetime
     requested_by: int | None
     completed_at: datetime | None
+
+
+def moved_addresses(facts: Sequence[AddressConfirmed]) -> dict[str, str]:
+    """Where what belongs to a former address goes, by that address; with several moves, where they end."""
+    moved: dict[str, str] = {}
+    for fact in reversed(facts):
+        if fact.old_email:
+            moved[fact.old_email] = moved.get(fact.email, fact.email)
+    return {old: new for old, new in moved.items() if old != new}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from bursar.events.identity import AddressConfirmed, PersonChanged, PersonRetired
-from bursar.identity.data import StandIns
+from bursar.identity.data import StandIns, moved_addresses
 from bursar.lib import emails, sets
 from bursar.notifications.data import MessageState
 from bursar.notifications.folder import delete_mails
@@ -30,7 +30,7 @@ def follow_addresses(deliveries: Sequence[Delivery[AddressConfirmed]]) -> None:
     What waits for both already stays as it is. Effects: five statements.
     """
     facts = [fact for each in outbox.accept(FOLLOW_ADDRESSES, deliveries) for fact in each.facts]
-    moved = {fact.old_email: fact.email for fact in facts if fact.old_email}
+    moved = moved_addresses(facts)
     for chunk in sets.chunks(sorted(moved)):
         _send_elsewhere({old: moved[old] for old in chunk})
 

@@ -11,7 +11,7 @@ from bursar.customers import models
 from bursar.customers.data import PendingState
 from bursar.customers.service.waiting import enroll_waiting
 from bursar.events.identity import AddressConfirmed, PersonRetired
-from bursar.identity.data import StandIns
+from bursar.identity.data import StandIns, moved_addresses
 from bursar.lib import clock, emails, sets
 from bursar.outbox import api as outbox
 from bursar.outbox.data import Delivery
@@ -27,7 +27,7 @@ def follow_addresses(deliveries: Sequence[Delivery[AddressConfirmed]]) -> None:
     """
     with transaction.atomic(durable=True):
         facts = [fact for each in outbox.accept(FOLLOW_ADDRESSES, deliveries) for fact in each.facts]
-        moved = {fact.old_email: fact.email for fact in facts if fact.old_email}
+        moved = moved_addresses(facts)
         for chunk in sets.chunks(sorted(moved)):
             _move({old: moved[old] for old in chunk})
     # Again at each delivery: a crash before this line leaves nothing waiting.

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bursar.events.identity import AddressConfirmed
 from bursar.identity import api
 from bursar.identity.data import (
     ChangeRefused,
@@ -10,6 +11,7 @@ from bursar.identity.data import (
     PersonToSave,
     RetirementUnderWay,
     ServiceAccountToSave,
+    moved_addresses,
 )
 from bursar.identity.models import User
 from bursar.outbox.models import Event
@@ -181,3 +183,20 @@ def test_a_program_that_is_renamed_is_told_too(db):
 
     (fact,) = facts_of("person_changed")
     assert (fact["old_username"], fact["username"], fact["email"]) == ("lms_worker", "lms_robot", "")
+
+
+@pytest.mark.parametrize(
+    ("moves", "ends"),
+    [
+        (["a-b"], {"a": "b"}),
+        (["a-b", "b-c"], {"a": "c", "b": "c"}),
+        (["b-c", "a-b"], {"b": "c", "a": "b"}),
+        (["a-b", "b-a"], {"b": "a"}),
+        (["a-b", "b-a", "a-c"], {"a": "c", "b": "c"}),
+        (["-a"], {}),
+    ],
+)
+def test_several_moves_go_all_the_way(moves, ends):
+    facts = [AddressConfirmed(1, "bob", new, old) for old, _, new in (move.partition("-") for move in moves)]
+
+    assert moved_addresses(facts) == ends
