@@ -1,5 +1,17 @@
 """What licenses does when something happens elsewhere."""
 
 from bursar.licenses.service.assignment import fulfil_approvals
+from bursar.licenses.service.people import (
+    FOLLOW_ADDRESSES,
+    FORGET_RETIRED_PEOPLE,
+    follow_addresses,
+    forget_retired_people,
+)
 
-__all__ = ["fulfil_approvals"]
+__all__ = [
+    "FOLLOW_ADDRESSES",
+    "FORGET_RETIRED_PEOPLE",
+    "follow_addresses",
+    "forget_retired_people",
+    "fulfil_approvals",
+]

@@ -3,6 +3,7 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -128,16 +129,18 @@ def _fulfil_on_plan(
 ) -> None:
     plan = seats.lock_plan(plan_uuid)
     fresh = outbox.accept(FULFIL_APPROVALS, deliveries)
-    approvals = [fact for delivery in fresh for fact in delivery.facts]
-    if not approvals:
+    facts = [fact for delivery in fresh for fact in delivery.facts]
+    if not facts:
         return
     moment = clock.now()
+    holds = models.Hold.objects.filter(pk__in=[each.approval_uuid for each in facts])
+    held = dict(holds.values_list("pk", "email"))
+    # A hold goes along when its person gets another address; the event cannot.
+    approvals = [replace(each, email=held.get(each.approval_uuid, each.email)) for each in facts]
     kept = {
         email: each.pk
         for email, each in seats.live_licenses(plan, {each.email for each in approvals}).items()
     }
-    uuids = [each.approval_uuid for each in approvals]
-    held = set(models.Hold.objects.filter(pk__in=uuids).values_list("pk", flat=True))
     unavailable = seats.unavailable_reason(plan, moment)
     to_take = {each.email for each in approvals if each.approval_uuid in held and each.email not in kept}
     taken = {} if unavailable else _take_seats(plan, to_take, by=by, at=moment)
