@@ -47,12 +47,14 @@ REACTIONS: tuple[Reaction, ...] = (
     Reaction(CUSTOMERS_NAMED, customers.SPONSOR_ENROLLED_PEOPLE, customers.sponsor_enrolled_people),
     Reaction(ADDRESSES_CONFIRMED, customers.FOLLOW_ADDRESSES, customers.follow_addresses),
     Reaction(ADDRESSES_CONFIRMED, licenses.FOLLOW_ADDRESSES, licenses.follow_addresses),
+    Reaction(ADDRESSES_CONFIRMED, subsidy_requests.FOLLOW_ADDRESSES, subsidy_requests.follow_addresses),
     Reaction(ADDRESSES_CONFIRMED, notifications.FOLLOW_ADDRESSES, notifications.follow_addresses),
     # Somebody was retired: nobody keeps their address, username or name.
     Reaction(PEOPLE_RETIRED, outbox.NOTE_RETIRED_PEOPLE, outbox.note_retired_people),
     Reaction(PEOPLE_RETIRED, notifications.FORGET_RETIRED_PEOPLE, notifications.forget_retired_people),
     Reaction(PEOPLE_RETIRED, customers.FORGET_RETIRED_PEOPLE, customers.forget_retired_people),
     Reaction(PEOPLE_RETIRED, licenses.FORGET_RETIRED_PEOPLE, licenses.forget_retired_people),
+    Reaction(PEOPLE_RETIRED, subsidy_requests.FORGET_RETIRED_PEOPLE, subsidy_requests.forget_retired_people),
     # An approved request is given its license, and then closed.
     Reaction(LICENSE_REQUESTS_APPROVED, "licenses.fulfil_approvals", licenses.fulfil_approvals),
     Reaction(LICENSES_ASSIGNED, "subsidy_requests.close_fulfilled", subsidy_requests.close_fulfilled),

@@ -71,11 +71,11 @@ ADDRESS_CONFIRMATIONS_REQUESTED = EventType(
 
 ADDRESSES_CONFIRMED = EventType("identity.address_confirmed", AddressConfirmed, keyed_by="person")
 """Sent by identity; customers does what waited for the address. What belonged to the former one follows:
-waiting mails (notifications), places that wait (customers), licenses."""
+waiting mails (notifications), places that wait (customers), licenses, requests."""
 
 PEOPLE_CHANGED = EventType("identity.person_changed", PersonChanged, keyed_by="person")
 """Sent by identity; notifications cancels confirmation mails whose link is dead."""
 
 PEOPLE_RETIRED = EventType("identity.person_retired", PersonRetired, keyed_by="person")
 """Sent by identity; everybody removes the person from what they keep: the outbox, notifications,
-customers, licenses."""
+customers, licenses, subsidy_requests."""
