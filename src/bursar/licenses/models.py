@@ -181,7 +181,7 @@ class Hold(models.Model):
 
     .. pii: an address
     .. pii_types: email_address
-    .. pii_retirement: consumer_api
+    .. pii_retirement: local_api
     """
 
     approval_uuid = models.UUIDField(primary_key=True, editable=False)
