@@ -8,8 +8,6 @@ from bursar.events.enrollments import (
     ENROLLMENTS_CREATED,
     ENROLLMENTS_ENDED,
 )
-from bursar.events.identity import ADDRESS_CONFIRMATIONS_REQUESTED, ADDRESSES_CONFIRMED
-from bursar.events.identity import ADDRESS_CONFIRMATIONS_REQUESTED, ADDRESSES_CONFIRMED, PEOPLE_RETIRED
 from bursar.events.identity import (
     ADDRESS_CONFIRMATIONS_REQUESTED,
     ADDRESSES_CONFIRMED,
@@ -37,6 +35,18 @@ REACTIONS: tuple[Reaction, ...] = (
     # An address is confirmed: what waited for it is done, and what belonged to the one before follows.
     Reaction(ADDRESSES_CONFIRMED, customers.ENROLL_CONFIRMED_PEOPLE, customers.enroll_confirmed_people),
     Reaction(ADDRESSES_CONFIRMED, enrollments.ENROLL_ALLOWED_PEOPLE, enrollments.enroll_allowed_people),
+    Reaction(ADDRESSES_CONFIRMED, customers.FOLLOW_ADDRESSES, customers.follow_addresses),
+    Reaction(ADDRESSES_CONFIRMED, enrollments.FOLLOW_ADDRESSES, enrollments.follow_addresses),
+    Reaction(ADDRESSES_CONFIRMED, licenses.FOLLOW_ADDRESSES, licenses.follow_addresses),
+    Reaction(ADDRESSES_CONFIRMED, subsidy_requests.FOLLOW_ADDRESSES, subsidy_requests.follow_addresses),
+    Reaction(ADDRESSES_CONFIRMED, notifications.FOLLOW_ADDRESSES, notifications.follow_addresses),
+    # Somebody was retired: nobody keeps their address, username or name.
+    Reaction(PEOPLE_RETIRED, outbox.NOTE_RETIRED_PEOPLE, outbox.note_retired_people),
+    Reaction(PEOPLE_RETIRED, notifications.FORGET_RETIRED_PEOPLE, notifications.forget_retired_people),
+    Reaction(PEOPLE_RETIRED, customers.FORGET_RETIRED_PEOPLE, customers.forget_retired_people),
+    Reaction(PEOPLE_RETIRED, enrollments.FORGET_RETIRED_PEOPLE, enrollments.forget_retired_people),
+    Reaction(PEOPLE_RETIRED, licenses.FORGET_RETIRED_PEOPLE, licenses.forget_retired_people),
+    Reaction(PEOPLE_RETIRED, subsidy_requests.FORGET_RETIRED_PEOPLE, subsidy_requests.forget_retired_people),
     # Somebody's place in a run has changed: Open edX's signals are sent.
     Reaction(ENROLLMENTS_CREATED, enrollments.SEND_CREATED, enrollments.send_created),
     Reaction(ENROLLMENTS_CHANGED, enrollments.SEND_CHANGED, enrollments.send_changed),
@@ -45,16 +55,6 @@ REACTIONS: tuple[Reaction, ...] = (
     Reaction(ENROLLMENTS_CREATED, enrollments.USE_ALLOWANCES, enrollments.use_allowances),
     # A customer was named with an enrollment: the learner becomes the customer's.
     Reaction(CUSTOMERS_NAMED, customers.SPONSOR_ENROLLED_PEOPLE, customers.sponsor_enrolled_people),
-    Reaction(ADDRESSES_CONFIRMED, customers.FOLLOW_ADDRESSES, customers.follow_addresses),
-    Reaction(ADDRESSES_CONFIRMED, licenses.FOLLOW_ADDRESSES, licenses.follow_addresses),
-    Reaction(ADDRESSES_CONFIRMED, subsidy_requests.FOLLOW_ADDRESSES, subsidy_requests.follow_addresses),
-    Reaction(ADDRESSES_CONFIRMED, notifications.FOLLOW_ADDRESSES, notifications.follow_addresses),
-    # Somebody was retired: nobody keeps their address, username or name.
-    Reaction(PEOPLE_RETIRED, outbox.NOTE_RETIRED_PEOPLE, outbox.note_retired_people),
-    Reaction(PEOPLE_RETIRED, notifications.FORGET_RETIRED_PEOPLE, notifications.forget_retired_people),
-    Reaction(PEOPLE_RETIRED, customers.FORGET_RETIRED_PEOPLE, customers.forget_retired_people),
-    Reaction(PEOPLE_RETIRED, licenses.FORGET_RETIRED_PEOPLE, licenses.forget_retired_people),
-    Reaction(PEOPLE_RETIRED, subsidy_requests.FORGET_RETIRED_PEOPLE, subsidy_requests.forget_retired_people),
     # An approved request is given its license, and then closed.
     Reaction(LICENSE_REQUESTS_APPROVED, "licenses.fulfil_approvals", licenses.fulfil_approvals),
     Reaction(LICENSES_ASSIGNED, "subsidy_requests.close_fulfilled", subsidy_requests.close_fulfilled),

@@ -187,7 +187,8 @@ def _find_subjects(identifiers: Sequence[str]) -> dict[str, _Subject | None]:
             subjects[each] = _Subject(address, person)
         else:
             # Whoever only claims an address, or is closed, gets nothing but what waits for the address.
-            subjects[each] = _Subject(address, None) if emails.is_valid(address) else None
+            is_reachable = emails.is_valid(address) and not emails.is_retired(address)
+            subjects[each] = _Subject(address, None) if is_reachable else None
     return subjects
 
 
