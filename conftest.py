@@ -36,6 +36,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         _start_run(chosen)
     _set_django_up()
     pluginmanager.import_plugin("tests.cast")  # not earlier: it imports models
+    pluginmanager.import_plugin("tests.lms")
 
 
 def _start_run(chosen: str | None) -> None:

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import django_stubs_ext
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from bursar.config import logs, secrets
+from bursar.config import logs, secrets, variables
 from bursar.enrollments import embargo
+from bursar.identity.issuers import Issuer, read_issuers
 from bursar.identity.keys import make_private_key
 
 django_stubs_ext.monkeypatch()  # Django's classes take type parameters at run time, too
@@ -144,9 +146,31 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 with _naming("BURSAR_CACHE_URL"):
     CACHES = {"default": env.cache_url("BURSAR_CACHE_URL", default="locmemcache://")}
 
-# People
+# People: their accounts are our own, or those of an LMS whose tokens we trust.
 AUTH_USER_MODEL = "identity.User"
-LOGIN_URL = "/login"
+AUTH = env.str("BURSAR_AUTH", default="") or "embedded"
+if AUTH not in variables.AUTHS:
+    raise ImproperlyConfigured("BURSAR_AUTH must be embedded or openedx")
+ISSUES_TOKENS = AUTH == "embedded"
+TRUSTED_ISSUERS: dict[str, Issuer] = {}
+if not ISSUES_TOKENS:
+    with _naming("BURSAR_JWT_ISSUERS"):
+        TRUSTED_ISSUERS = read_issuers(env.str("BURSAR_JWT_ISSUERS", default=""))
+
+
+def _lms_url() -> str:
+    if ISSUES_TOKENS:
+        return ""
+    named = env.str("BURSAR_LMS_URL", default="") or next(iter(TRUSTED_ISSUERS)).removesuffix("/oauth2")
+    url = urlsplit(named)
+    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment:
+        raise ImproperlyConfigured(f"BURSAR_LMS_URL must be the LMS's http(s) address, and {named!r} is none")
+    return named.rstrip("/")
+
+
+LMS_URL = _lms_url()
+"""Where people sign in (/login) and up (/register) when they don't do it here."""
+LOGIN_URL = f"{LMS_URL}/login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
 SESSION_COOKIE_NAME = "bursar-session"
@@ -189,10 +213,12 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-# JWT: issued by ourselves, with the LMS's claims. All processes share one private key.
-JWT_PRIVATE_KEY = env.str("BURSAR_JWT_PRIVATE_KEY", multiline=True, default="") or secrets.write_once(
-    BURSAR_HOME / "keys" / "jwt_private_key.pem", make_private_key
-)
+# JWT: issued by ourselves, with the LMS's claims (all processes share one private key), or by the LMS.
+JWT_PRIVATE_KEY = ""
+if ISSUES_TOKENS:
+    JWT_PRIVATE_KEY = env.str("BURSAR_JWT_PRIVATE_KEY", multiline=True, default="") or secrets.write_once(
+        BURSAR_HOME / "keys" / "jwt_private_key.pem", make_private_key
+    )
 JWT_AUTH = {
     "JWT_ISSUER": f"{PUBLIC_URL}/oauth2",
     "JWT_AUDIENCE": "openedx",
@@ -203,7 +229,7 @@ JWT_AUTH = {
     "JWT_AUTH_COOKIE_HEADER_PAYLOAD": "edx-jwt-cookie-header-payload",
     "JWT_AUTH_COOKIE_SIGNATURE": "edx-jwt-cookie-signature",
 }
-EDX_DRF_EXTENSIONS: dict[str, Any] = {"JWT_PAYLOAD_USER_ATTRIBUTE_MAPPING": {}}  # a token changes no account
+EDX_DRF_EXTENSIONS: dict[str, Any] = {"JWT_PAYLOAD_USER_ATTRIBUTE_MAPPING": {}}  # that is identity's
 
 # Signals of openedx-events: who sent them, as their metadata say (openedx/bursar/web)
 EVENTS_SERVICE_NAME = "bursar"

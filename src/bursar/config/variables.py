@@ -12,14 +12,15 @@ VARIABLES: Mapping[str, str] = {
     "BURSAR_BROKER_URL": "Celery's broker: redis:// or amqp:// (none: one background process does the work)",
     "BURSAR_CACHE_URL": "cache (in process)",
     "BURSAR_EVENT_BUS": "local, redis://... or kafka://... (local)",
-    "BURSAR_AUTH": "embedded or openedx (embedded)",
-    "BURSAR_JWT_ISSUERS": "with BURSAR_AUTH=openedx: issuer, audience and JWKS of each (none)",
+    "BURSAR_AUTH": "embedded: Bursar issues its tokens; openedx: it trusts an LMS's (embedded)",
+    "BURSAR_JWT_ISSUERS": "with BURSAR_AUTH=openedx: issuer, audience and jwks of each, as JSON (none)",
+    "BURSAR_LMS_URL": "with BURSAR_AUTH=openedx: where people sign in (the first issuer without /oauth2)",
     "BURSAR_SERVE": "which contexts' URLs and work this process has (all)",
     "BURSAR_OAUTH_CLIENT_ID": "for BURSAR_REMOTE_... (none)",
     "BURSAR_OAUTH_CLIENT_SECRET": "for BURSAR_REMOTE_... (none)",
     "BURSAR_OAUTH_TOKEN_URL": "for BURSAR_REMOTE_... (none)",
     "BURSAR_FILTERS": "pipelines of openedx-filters, as JSON (none)",
-    "BURSAR_JWT_PRIVATE_KEY": "signs JWTs: an RSA key as PEM (made at first start)",
+    "BURSAR_JWT_PRIVATE_KEY": "signs our own JWTs: an RSA key as PEM (made at first start)",
     "BURSAR_EDX_API_KEY": "shared key of servers that call the enrollment API; deprecated by Open edX (none)",
     "BURSAR_ENROLLMENT_RATE": "how often one caller may use the enrollment API (40/minute; empty: no limit)",
     "BURSAR_ENROLLMENT_STAFF_RATE": "the same for staff (120/minute; empty: no limit)",
@@ -31,6 +32,8 @@ VARIABLES: Mapping[str, str] = {
 
 REMOTE = "BURSAR_REMOTE_"
 """Followed by a context's name: the URL of a service to use instead of our own tables."""
+
+AUTHS = ("embedded", "openedx")
 
 _OF_TESTS = ("BURSAR_TEST_", "BURSAR_REQUIRE_SERVICES")
 _AS_IF_UNSET: Mapping[str, tuple[str, ...]] = {

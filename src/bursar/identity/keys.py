@@ -1,15 +1,21 @@
-"""The RSA key that signs our tokens. ``config/settings.py`` says where its PEM text comes from."""
+"""The RSA key that signs our tokens, and the key sets of others that verify theirs.
+
+``config/settings.py`` says where the PEM text of ours comes from.
+"""
 
 import base64
 import hashlib
 import json
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
+import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, generate_private_key
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from jwt.algorithms import RSAAlgorithm
 
 KEY_BITS = 2048  # what the LMS uses; a signature takes about a millisecond
 
@@ -23,6 +29,14 @@ class SigningKey:
     id: str
 
 
+@dataclass(frozen=True)
+class VerifyingKey:
+    """A public key, and its name if its owner gives it one."""
+
+    public: RSAPublicKey
+    id: str | None
+
+
 def make_private_key() -> str:
     """A new private key as PEM text."""
     private = generate_private_key(public_exponent=65537, key_size=KEY_BITS)
@@ -32,7 +46,9 @@ def make_private_key() -> str:
 
 
 def get_signing_key() -> SigningKey:
-    """The key of this installation, read once per process."""
+    """The key of this installation, read once per process. There is one only where tokens are issued."""
+    if not settings.ISSUES_TOKENS:
+        raise ImproperlyConfigured("With BURSAR_AUTH=openedx Bursar issues no tokens: the LMS does.")
     return _load(settings.JWT_PRIVATE_KEY)
 
 
@@ -40,6 +56,31 @@ def list_public_keys() -> list[dict[str, str]]:
     """What verifies our tokens, as a JWK set lists it (RFC 7517). There is one key at a time."""
     key = get_signing_key()
     return [{"kid": key.id, "use": "sig", "alg": settings.JWT_AUTH["JWT_ALGORITHM"], **_jwk(key.public)}]
+
+
+def read_key_set(document: Any) -> tuple[VerifyingKey, ...]:
+    """The RSA keys of a JWK set (RFC 7517), at least one. Raises ValueError that says what to mend."""
+    keys = document.get("keys") if isinstance(document, dict) else None
+    if not isinstance(keys, list) or not keys:
+        raise ValueError('must be a key set, {"keys": [...]}, with at least one key')
+    return tuple(_read_public_key(key, f"keys[{index}]") for index, key in enumerate(keys))
+
+
+def _read_public_key(key: Any, where: str) -> VerifyingKey:
+    if not isinstance(key, dict) or key.get("kty") != "RSA":
+        raise ValueError(f"{where} is not an RSA key: only RS256 and RS512 are verified")
+    if "d" in key:
+        raise ValueError(f"{where} is a private key: take its public half (kty, n, e, kid), and guard it")
+    key_id = key.get("kid")
+    if key_id is not None and not isinstance(key_id, str):
+        raise ValueError(f"{where} has a kid that is not text")
+    try:
+        public = RSAAlgorithm.from_jwk(key)
+    except (jwt.InvalidKeyError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{where} is damaged: its n and e make no RSA key") from error
+    if not isinstance(public, RSAPublicKey) or public.key_size < KEY_BITS:
+        raise ValueError(f"{where} is shorter than {KEY_BITS} bits, which is not safe any more")
+    return VerifyingKey(public, key_id)
 
 
 @cache

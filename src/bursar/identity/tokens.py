@@ -11,7 +11,8 @@ from django.http import HttpResponse
 from django.utils.crypto import salted_hmac
 
 from bursar.identity.data import Grant, PersonNotFound
-from bursar.identity.keys import get_signing_key
+from bursar.identity.issuers import Issuer
+from bursar.identity.keys import VerifyingKey, get_signing_key
 from bursar.identity.models import RoleAssignment, User
 from bursar.lib import clock
 
@@ -21,7 +22,6 @@ CLAIMS_VERSION = "1.2.0"  # the shape of the claims, as the LMS counts it
 SCOPES = ("user_id", "email", "profile")  # of the LMS's: which claims a token has
 BY_SIGNING_IN = "password"  # the LMS's words for how a token was got
 BY_CLIENT_CREDENTIALS = "client-credentials"
-ACCEPTED_ALGORITHMS = ("RS256", "RS512")
 
 
 def issue_token(*, lms_user_id: int, grant_type: str = BY_SIGNING_IN) -> str:
@@ -38,23 +38,47 @@ def issue_token(*, lms_user_id: int, grant_type: str = BY_SIGNING_IN) -> str:
 
 
 def decode_token(token: str) -> dict[str, Any]:
-    """The claims of a token that we signed, that is meant for us, and that has not run out.
+    """The claims of a token that a trusted issuer signed, that is meant for us, and that has not run out.
 
+    The issuer that the token names chooses keys and audience; nobody else's are tried.
     Raises ``jwt.InvalidTokenError``. The library's own decoder would accept symmetric keys as well,
     verify everything twice and log a stack trace for each bad token.
     """
-    claims = jwt.decode(
-        token,
-        get_signing_key().public,
-        algorithms=list(ACCEPTED_ALGORITHMS),
-        audience=settings.JWT_AUTH["JWT_AUDIENCE"],
-        issuer=settings.JWT_AUTH["JWT_ISSUER"],
-        leeway=LEEWAY_SECONDS,
-        options={"require": ["exp", "iat", "iss", "aud"]},
-    )
-    if not str(claims.get("version", CLAIMS_VERSION)).startswith("1."):
-        raise jwt.InvalidTokenError("The claims have a shape that is not known here.")
-    return claims
+    unverified = jwt.decode_complete(token, options={"verify_signature": False})
+    issuer = _find_issuer(unverified["payload"].get("iss"))
+    if issuer is None:
+        raise jwt.InvalidIssuerError("The token's issuer is not trusted here.")
+    algorithms, keys = issuer.keys_for(unverified["header"])
+    for key in keys:
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key,
+                algorithms=list(algorithms),
+                audience=issuer.audience,
+                issuer=issuer.name,
+                leeway=LEEWAY_SECONDS,
+                options={"require": ["exp", "iat", "iss", "aud"]},
+            )
+        except jwt.InvalidSignatureError:
+            continue
+        if not str(claims.get("version", CLAIMS_VERSION)).startswith("1."):
+            raise jwt.InvalidTokenError("The claims have a shape that is not known here.")
+        return claims
+    raise jwt.InvalidSignatureError("None of its issuer's keys has signed this token.")
+
+
+def _find_issuer(name: object) -> Issuer | None:
+    if settings.ISSUES_TOKENS:
+        own = get_signing_key()
+        ourselves = Issuer(
+            settings.JWT_AUTH["JWT_ISSUER"],
+            settings.JWT_AUTH["JWT_AUDIENCE"],
+            (VerifyingKey(own.public, own.id),),
+        )
+        return ourselves if name == ourselves.name else None
+    trusted: Mapping[str, Issuer] = settings.TRUSTED_ISSUERS
+    return trusted.get(name) if isinstance(name, str) else None
 
 
 def set_token_cookies(response: HttpResponse, *, lms_user_id: int) -> None:
