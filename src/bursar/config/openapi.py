@@ -32,6 +32,12 @@ _API_KEY_SCHEME = {
 }
 
 
+_WHERE_TOKENS_ARE = {
+    True: "the token that `bursar token EMAIL` prints",
+    False: "a token of the LMS",
+}
+
+
 class ContextSchema(AutoSchema):
     """Files each operation under the context that answers it, and names it by its path: no two are alike."""
 
@@ -77,7 +83,7 @@ class JwtScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call
             "type": "apiKey",  # OpenAPI's bearer scheme would say Bearer
             "in": "header",
             "name": "Authorization",
-            "description": "The word JWT, a blank, and the token that `bursar token EMAIL` prints.",
+            "description": f"The word JWT, a blank, and {_WHERE_TOKENS_ARE[settings.ISSUES_TOKENS]}.",
         }
 
 

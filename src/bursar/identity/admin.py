@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -158,6 +159,10 @@ class UserAdmin(UserModelAdmin):
         if new.email != old.email and not new.is_confirmed and new.is_active:
             message = gettext("A mail with a link to confirm the address goes to %(email)s.")
             self.message_user(request, message % {"email": new.email}, messages.WARNING)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        # Beside an LMS people come with its tokens: an id given out here would be somebody else's there.
+        return bool(settings.ISSUES_TOKENS) and super().has_add_permission(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return False

@@ -3,8 +3,14 @@
 Everything runs in the caller's transaction, if there is one.
 """
 
-from bursar.identity.authentication import JwtAuthentication, SessionAuthentication, get_caller
+from bursar.identity.authentication import (
+    JwtAuthentication,
+    SessionAuthentication,
+    accept_token_cookies,
+    get_caller,
+)
 from bursar.identity.keys import list_public_keys
+from bursar.identity.models import Counter
 from bursar.identity.service.accounts import (
     check_confirmation,
     check_sign_up_attempts,
@@ -39,6 +45,7 @@ from bursar.identity.tokens import delete_token_cookies, issue_token, set_token_
 __all__ = [
     "JwtAuthentication",
     "SessionAuthentication",
+    "accept_token_cookies",
     "assign_roles",
     "begin_retirements",
     "cancel_retirements",
@@ -55,6 +62,7 @@ __all__ = [
     "find_people_by_username",
     "find_retirement",
     "get_caller",
+    "get_highest_lms_user_id",
     "get_person",
     "issue_token",
     "issue_token_for_email",
@@ -73,6 +81,11 @@ __all__ = [
     "start_session",
     "withdraw_roles",
 ]
+
+
+def get_highest_lms_user_id() -> int:
+    """The highest LMS user id that this installation gave out itself; 0 when all came from elsewhere."""
+    return Counter.highest_lms_user_id()
 
 
 def issue_token_for_email(email: str) -> str:

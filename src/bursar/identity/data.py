@@ -291,6 +291,12 @@ class RetirementUnderWay(DomainError):
     code = "retirement_under_way"
 
 
+class ClaimsRefused(DomainError):
+    """A valid token of the LMS points at nobody who can be let in: no user id, or somebody else's name."""
+
+    code = "claims_refused"
+
+
 class ConfirmationInvalid(DomainError):
     """The link is damaged, too old, or for an address the account no longer has."""
 

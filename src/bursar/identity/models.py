@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models, transaction
@@ -24,16 +25,21 @@ class UserManager(BaseUserManager["User"]):
     """What Django's own tools need: ``createsuperuser`` and finding an account by its username."""
 
     def create_superuser(self, username: str, email: str, password: str | None = None) -> "User":
-        """Makes an account for the Django admin. The address counts as confirmed."""
+        """Makes an account for the Django admin. The address counts as confirmed.
+
+        Beside an LMS the account is of this installation alone: no token can point at its id, and its
+        address is only a note, so that it takes none from a person of the LMS.
+        """
+        is_ours = settings.ISSUES_TOKENS
         with transaction.atomic():
             user = User(
                 username=username,
                 email=email,
-                email_key=emails.normalize(email),
-                lms_user_id=Counter.take_lms_user_ids(1)[0],
+                email_key=emails.normalize(email) if is_ours else None,
+                lms_user_id=Counter.take_lms_user_ids(1)[0] if is_ours else Counter.take_local_id(),
                 is_staff=True,
                 is_superuser=True,
-                confirmed_at=clock.now(),
+                confirmed_at=clock.now() if is_ours else None,
             )
             user.set_password(password)
             user.save()
@@ -109,7 +115,7 @@ class Counter(models.Model):
         counter = locked.first()
         if counter is None:
             # The very first account. On MariaDB two of them at once may deadlock here, never later.
-            sets.insert_new(cls, ("name", "value"), [(_LMS_USER_ID, 0)], unique=("name",))
+            cls.prepare()
             counter = locked.get()
         if not count:
             return range(0)
@@ -118,6 +124,31 @@ class Counter(models.Model):
         counter.value = first + count - 1
         counter.save(update_fields=["value"])
         return range(first, first + count)
+
+    @classmethod
+    def prepare(cls) -> None:
+        """Makes the row that ``take_lms_user_ids`` locks, if it is missing. One query when it is there.
+
+        Called before the transaction begins, it spares first accounts that are made at once the deadlock.
+        """
+        if not cls.objects.filter(name=_LMS_USER_ID).exists():
+            sets.insert_new(cls, ("name", "value"), [(_LMS_USER_ID, 0)], unique=("name",))
+
+    @classmethod
+    def take_local_id(cls) -> int:
+        """A new id for an account that no LMS knows: below zero, where no LMS counts.
+
+        Call it in the transaction that makes the account; it locks as ``take_lms_user_ids`` does.
+        """
+        cls.take_lms_user_ids(0)
+        lowest = User.objects.aggregate(lowest=models.Min("lms_user_id"))["lowest"] or 0
+        return int(min(lowest, 0)) - 1
+
+    @classmethod
+    def highest_lms_user_id(cls) -> int:
+        """The highest id given out here; 0 when all ids came from elsewhere."""
+        counter = cls.objects.filter(name=_LMS_USER_ID).first()
+        return counter.value if counter else 0
 
 
 _LMS_USER_ID = "lms_user_id"

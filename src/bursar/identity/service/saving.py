@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
 from django.db import transaction
 from django.db.models import Q
@@ -49,6 +50,7 @@ def save_people(people: Sequence[PersonToSave]) -> Saved:
     """Makes the accounts that are missing and brings the others to what is wanted, found by address.
 
     All or nothing, in the caller's transaction: raises SavingRefused with what is wrong with each entry.
+    Beside an LMS no ids are given out: an account that is missing needs one.
     Saying it again changes nothing; an account that is being retired is a fault. A constant number of
     statements per 1,000; hashing takes 0.3 s for each new password.
     Effects: locks the making of accounts; newly confirmed addresses are told as ADDRESSES_CONFIRMED, new
@@ -157,7 +159,8 @@ class _Accounts:
         if namesake is not None and namesake is not same and (same is None or namesake.uuid != same.uuid):
             return f"{person.email}: the username {person.username} belongs to another account"
         if person.lms_user_id is None:
-            return None
+            is_numbered = same is not None or settings.ISSUES_TOKENS
+            return None if is_numbered else f"{person.email}: the lms_user_id is missing, which the LMS gives"
         if same is not None and same.lms_user_id != person.lms_user_id:
             return f"{person.email}: the account has the lms_user_id {same.lms_user_id}, which cannot change"
         if same is None and person.lms_user_id in self.by_id:
