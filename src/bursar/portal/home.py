@@ -23,6 +23,7 @@ class Membership:
     roles: list[str]
 
 
+@identity.accept_token_cookies
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """What Bursar is, for strangers; whom it takes you for, once you are signed in."""

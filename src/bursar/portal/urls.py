@@ -1,18 +1,23 @@
 """The paths of the pages."""
 
-from django.urls import path
+from django.conf import settings
+from django.urls import URLPattern, path
 
 from bursar.portal import embargo, home
 from bursar.portal.account import views as account
 from bursar.portal.learner import views as learner
 
-urlpatterns = [
-    path("", home.home, name="home"),
+_ACCOUNT_PAGES = [
     path("login", account.sign_in, name="sign-in"),
-    path("logout", account.sign_out, name="sign-out"),
     path("register", account.sign_up, name="sign-up"),
     path("confirm-email/", account.request_confirmation, name="request-confirmation"),
     path("confirm-email/<str:token>/", account.confirm_email, name="confirm-email"),
+]
+
+urlpatterns: list[URLPattern] = [
+    path("", home.home, name="home"),
+    path("logout", account.sign_out, name="sign-out"),
+    *(_ACCOUNT_PAGES if settings.ISSUES_TOKENS else ()),  # an LMS has these at the same paths
     path(
         "embargo/blocked-message/enrollment/<str:message_key>/",
         embargo.blocked_message,

@@ -48,14 +48,20 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     return _welcome(request, goes_to)
 
 
+@identity.accept_token_cookies
 @csrf_protect
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """Asks first when it is only a link; ends the session and forgets the token when it is a POST."""
+    """Asks first when it is only a link; ends the session and forgets the token when it is a POST.
+
+    Beside an LMS the token is the LMS's: it leads on to where that is forgotten.
+    """
     if request.method != "POST":
         return render(request, "portal/account/sign_out.html")
     identity.sign_out(request)
+    if settings.LMS_URL:
+        return redirect(f"{settings.LMS_URL}/logout")
     response = redirect("home")
     identity.delete_token_cookies(response)
     return response

@@ -16,6 +16,7 @@ from bursar.licenses import api as licenses
 from bursar.licenses.data import LicenseNotFound, LicenseRevoked, Status
 
 
+@identity.accept_token_cookies
 @login_required
 @csrf_protect
 @never_cache
