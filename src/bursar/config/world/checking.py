@@ -8,6 +8,8 @@ from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.conf import settings
+
 from bursar.catalog import api as catalog
 from bursar.catalog import data as catalog_data
 from bursar.config.world import document
@@ -29,7 +31,7 @@ def find_problems(world: World) -> list[Problem]:
     return [
         *_check_courses(world, known),
         *_check_users(world, known),
-        *_check_service_accounts(world, known),
+        *(_check_service_accounts(world, known) if settings.ISSUES_TOKENS else ()),
         *_check_customers(world, known),
     ]
 
@@ -142,6 +144,8 @@ def _check_users(world: World, known: Known) -> Iterator[Problem]:
         namesake = known.by_username.get(user.username)
         if namesake is not None and namesake != account:
             yield (*path, "username"), f"{user.username} belongs to another account"
+        if user.lms_user_id is None and account is None and not settings.ISSUES_TOKENS:
+            yield (*path, "lms_user_id"), "is required with BURSAR_AUTH=openedx: the LMS numbers its people"
         if user.lms_user_id is not None:
             yield from _check_lms_user_id((*path, "lms_user_id"), user.lms_user_id, account, known)
         yield from _check_roles((*path, "roles"), user.roles, world, known)

@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from django.conf import settings
+
 from bursar.catalog import api as catalog
 from bursar.catalog.data import CatalogToSave, CourseToSave, ModeToSave, PartnerToSave, RunToSave
 from bursar.config.world import document
@@ -36,7 +38,7 @@ def save(world: World, report: Report) -> None:
         report.add("courses", catalog.save_courses([_course(each) for each in world.courses]))
     if world.users:
         report.add("people", identity.save_people(_people(world.users)))
-    if world.service_accounts:
+    if world.service_accounts and settings.ISSUES_TOKENS:
         accounts = [
             ServiceAccountToSave(each.client_id, each.client_secret, each.username, tuple(each.roles))
             for each in world.service_accounts
@@ -45,6 +47,8 @@ def save(world: World, report: Report) -> None:
     if world.customers:
         _save_customers(world.customers, report)
     _name_skipped(world, report)
+    if not settings.ISSUES_TOKENS:
+        _name_what_the_lms_has(world, report)
 
 
 # Courses and people
@@ -116,7 +120,7 @@ def _person(user: document.User, account: Person | None) -> PersonToSave:
         username=user.username,
         name=account.name if account and "name" in kept else user.name,
         lms_user_id=user.lms_user_id,
-        password=user.password,
+        password=user.password if settings.ISSUES_TOKENS else None,
         is_active=account.is_active if account and "is_active" in kept else user.is_active,
         is_staff=account.is_staff if account and "is_staff" in kept else user.is_staff,
         is_confirmed=user.confirmed,
@@ -310,7 +314,17 @@ def _save_enrollments(listed: Sequence[document.Customer], report: Report) -> No
     _tell_refusals(report, zip(paths, (each.refusal for each in outcomes), strict=True))
 
 
-# What isn't built yet
+# What is left out
+
+
+def _name_what_the_lms_has(world: World, report: Report) -> None:
+    passwords = sum(user.password is not None for user in world.users)
+    for where, count in (("users: password", passwords), ("service_accounts", len(world.service_accounts))):
+        if count:
+            entries = "entry" if count == 1 else "entries"
+            report.notes.append(
+                f"{where} ({count} {entries}) passed over: with BURSAR_AUTH=openedx the LMS has them"
+            )
 
 
 def _name_skipped(world: World, report: Report) -> None:
