@@ -47,7 +47,6 @@ def test_the_version_is_printed(install):
     [
         ("BURSAR_SERVE", "licenses"),
         ("BURSAR_REMOTE_CATALOG", "http://catalog.test"),
-        ("BURSAR_AUTH", "openedx"),
         ("BURSAR_EVENT_BUS", "kafka://broker.test"),
     ],
 )

@@ -31,7 +31,7 @@ class Stop(Exception):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command. Returns 0 when it did what it promises, 1 after a fault, 2 if it cannot yet."""
+    """Runs one command. Returns 0 when it did what it promises, 1 after a fault, 2 if it cannot do that."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.run is None:
@@ -119,6 +119,7 @@ def _up(options: argparse.Namespace) -> int:
         with supervise.only_one(settings.BURSAR_HOME, address):
             web.check_port(options.host, port, patience=2.0)
             _apply_migrations()
+            _check_people()
             settings.LAST_PORT_FILE.write_text(str(port))
             print(f"Bursar is coming up at {address} (Ctrl-C stops it).", flush=True)
             arguments = ["web", "--host", options.host, "--port", str(port)]
@@ -242,6 +243,14 @@ def _report(work: Callable[[], object]) -> int:
 
 def _token(options: argparse.Namespace) -> int:
     _set_up()
+    from django.conf import settings
+
+    if not settings.ISSUES_TOKENS:
+        raise Stop(
+            "Bursar issues no tokens with BURSAR_AUTH=openedx: ask the LMS for one, at "
+            f"{settings.LMS_URL}/oauth2/access_token",
+            NOT_AVAILABLE,
+        )
     _check_migrated()
     from bursar.identity import api as identity
     from bursar.lib import emails
@@ -351,6 +360,15 @@ def _check_migrated() -> None:
             schema.check_migrated()
         except schema.SchemaError as error:
             raise Stop(str(error)) from error
+    _check_people()
+
+
+def _check_people() -> None:
+    from bursar.config import people
+
+    with _database_answers():
+        if sentence := people.find_mix_up():
+            raise Stop(sentence)
 
 
 if __name__ == "__main__":

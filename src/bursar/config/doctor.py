@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core import mail
 from django.db import DatabaseError, connection
 
-from bursar.config import schema, variables
+from bursar.config import people, schema, variables
 from bursar.enrollments import embargo
 from bursar.notifications import api as notifications
 from bursar.outbox import api as outbox
@@ -68,13 +68,8 @@ def _check_secrets() -> Iterator[Finding]:
         yield Finding(OK, "keys", f"only this user may read {keys}")
 
 
-def _check_api_key() -> Iterator[Finding]:
-    if not settings.EDX_API_KEY:
-        yield Finding(OK, "API key", "none: servers come in by tokens")
-    elif len(settings.EDX_API_KEY) < 16:
-        yield Finding(WARN, "API key", "BURSAR_EDX_API_KEY is short: use 50 random characters")
-    else:
-        yield Finding(OK, "API key", "from BURSAR_EDX_API_KEY; tokens are better, see docs/operating.md")
+from bursar.config import people, schema, variables
+from bursar.enrollments import embargo
 
 
 def _check_database() -> Iterator[Finding]:
@@ -93,6 +88,8 @@ def _check_database() -> Iterator[Finding]:
         yield Finding(FAULT, "migrations", f"{missing} are missing: type `bursar migrate`")
         return
     yield Finding(OK, "migrations", "all applied")
+    if sentence := people.find_mix_up():
+        yield Finding(FAULT, "people", sentence)
     yield _count("events", outbox.count_dead(), "failed at every try: see /admin/outbox/delivery/")
     yield _count("messages", notifications.count_failed(), "mails failed: see /admin/notifications/message/")
 
@@ -180,7 +177,8 @@ def _first_line(error: BaseException) -> str:
 _CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     _check_settings,
     _check_secrets,
-    _check_api_key,
+from bursar.config import people, schema, variables
+from bursar.enrollments import embargo
     _check_public_url,
     _check_database,
     _check_broker,

@@ -38,13 +38,16 @@ AUTHS = ("embedded", "openedx")
 _OF_TESTS = ("BURSAR_TEST_", "BURSAR_REQUIRE_SERVICES")
 _AS_IF_UNSET: Mapping[str, tuple[str, ...]] = {
     "BURSAR_EVENT_BUS": ("", "local"),
-    "BURSAR_AUTH": ("", "embedded"),
     "BURSAR_SERVE": ("", "all"),
 }
 
 
 def find_unavailable(environment: Mapping[str, str]) -> str | None:
     """A sentence about the first variable that asks for something this version cannot do yet, or None."""
+    if (value := environment.get("BURSAR_AUTH", "")) not in ("", *AUTHS):
+        return (
+            f"BURSAR_AUTH={value} is neither embedded (Bursar issues its tokens) nor openedx (an LMS does)."
+        )
     for name, as_if_unset in _AS_IF_UNSET.items():
         if (value := environment.get(name, "")) not in as_if_unset:
             return f"{name}={value} is not available yet: leave it out, or set it to {as_if_unset[-1]}."
