@@ -68,8 +68,28 @@ def _check_secrets() -> Iterator[Finding]:
         yield Finding(OK, "keys", f"only this user may read {keys}")
 
 
-from bursar.config import people, schema, variables
-from bursar.enrollments import embargo
+def _check_tokens() -> Iterator[Finding]:
+    if settings.ISSUES_TOKENS:
+        yield Finding(OK, "tokens", f"issued here, as {settings.JWT_AUTH['JWT_ISSUER']}")
+    for issuer in settings.TRUSTED_ISSUERS.values():
+        keys = f"{len(issuer.keys)} {'key' if len(issuer.keys) == 1 else 'keys'}"
+        keys += " and a secret" if issuer.secret else ""
+        yield Finding(OK, "tokens", f"those of {issuer.name} for {issuer.audience} are trusted, by {keys}")
+    for name in _OF_THE_OTHERS[settings.ISSUES_TOKENS]:
+        if os.environ.get(name):
+            yield Finding(WARN, "tokens", f"{name} is ignored with BURSAR_AUTH={settings.AUTH}: take it out")
+
+
+_OF_THE_OTHERS = {True: ("BURSAR_JWT_ISSUERS", "BURSAR_LMS_URL"), False: ("BURSAR_JWT_PRIVATE_KEY",)}
+
+
+def _check_api_key() -> Iterator[Finding]:
+    if not settings.EDX_API_KEY:
+        yield Finding(OK, "API key", "none: servers come in by tokens")
+    elif len(settings.EDX_API_KEY) < 16:
+        yield Finding(WARN, "API key", "BURSAR_EDX_API_KEY is short: use 50 random characters")
+    else:
+        yield Finding(OK, "API key", "from BURSAR_EDX_API_KEY; tokens are better, see docs/operating.md")
 
 
 def _check_database() -> Iterator[Finding]:
@@ -177,8 +197,8 @@ def _first_line(error: BaseException) -> str:
 _CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     _check_settings,
     _check_secrets,
-from bursar.config import people, schema, variables
-from bursar.enrollments import embargo
+    _check_tokens,
+    _check_api_key,
     _check_public_url,
     _check_database,
     _check_broker,
