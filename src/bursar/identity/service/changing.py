@@ -43,7 +43,7 @@ def change_person(
             user.confirmed_at = clock.now() if is_confirmed else None
         if any(getattr(old, field) != getattr(user, field) for field in _FIELDS):
             user.save(update_fields=[*_FIELDS, "email_key", "confirmed_at", "modified_at"])
-        _record(old, user, by=by)
+        record_changed(old, user, by=by)
         if has_new_address and is_confirmed:
             record_confirmed([user], by=by)
         elif has_new_address and user.is_active:
@@ -110,7 +110,8 @@ def _find_taken(user: User) -> dict[str, str]:
     return taken
 
 
-def _record(old: User, user: User, *, by: int | None) -> None:
+def record_changed(old: User, user: User, *, by: int | None) -> None:
+    """Tells what of the account is another now, if anything is."""
     fact = changed_fact(old, user)
     if (fact.old_email, fact.old_username, fact.old_name) != (fact.email, fact.username, fact.name):
         outbox.record(PEOPLE_CHANGED, key=str(user.lms_user_id), facts=[fact], by=by)

@@ -4,6 +4,7 @@ The LMS user id is the person. Nobody is merged with anybody, and nobody's name 
 for somebody else: docs/decisions/0005-embedded-issuer.md.
 """
 
+import copy
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.db.models import Q
 
-from bursar.events.identity import ADDRESSES_CONFIRMED, AddressConfirmed
 from bursar.identity.data import ClaimsRefused
 from bursar.identity.models import NAME_MAX_LENGTH, USERNAME_MAX_LENGTH, Counter, User
+from bursar.identity.service import formers
+from bursar.identity.service.accounts import record_confirmed
+from bursar.identity.service.changing import record_changed
 from bursar.lib import clock, emails
 from bursar.lib.problems import check_line
-from bursar.outbox import api as outbox
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +47,8 @@ def keep_account(claims: Mapping[str, Any]) -> User:
     """The account of the token's person: made if there is none, and brought to what the token says.
 
     A closed account stays as it is. Raises ClaimsRefused. One query when there is nothing to write.
-    Effects: else one transaction, which locks the making of accounts; an address that becomes confirmed is
-    told as ADDRESSES_CONFIRMED.
+    Effects: else one transaction, which locks the making of accounts; what changes is told as PEOPLE_CHANGED,
+    an address that becomes confirmed as ADDRESSES_CONFIRMED.
     """
     told = _read(claims)
     difference = _compare(told)
@@ -139,15 +141,19 @@ def _wanted(told: _Told, user: User, *, is_address_free: bool) -> dict[str, Any]
 
 
 def _change_by_claims(difference: _Difference) -> None:
-    """Writes what the token says. Records ADDRESSES_CONFIRMED if the address becomes confirmed by that."""
+    """Writes what the token says, and records what others have to hear of it."""
     user, changes = difference.user, difference.changes
-    is_new = user._state.adding
+    old, is_new = copy.copy(user), user._state.adding
     for name, value in changes.items():
         setattr(user, name, value)
+    if old.email_key != user.email_key and not is_new:
+        proved = (old.email_key or "") if old.confirmed_at else ""
+        formers.leave(lms_user_id=user.lms_user_id, old_email=proved, email=user.email_key or "")
     user.save(force_insert=is_new, update_fields=None if is_new else {*changes, "modified_at"})
+    if not is_new:
+        record_changed(old, user, by=user.lms_user_id)
     if changes.get("confirmed_at") is not None:
-        fact = AddressConfirmed(user.lms_user_id, user.username, user.email_key or "")
-        outbox.record(ADDRESSES_CONFIRMED, key=str(user.lms_user_id), facts=[fact], by=user.lms_user_id)
+        record_confirmed([user], by=user.lms_user_id)
     if difference.holder is not None and (is_new or "email_key" in changes):
         _warn("an account goes without its address: it belongs to another account", user, difference.holder)
 

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client, RequestFactory
 from rest_framework.test import APIClient
 
-from bursar.events.identity import ADDRESSES_CONFIRMED
+from bursar.events.identity import ADDRESSES_CONFIRMED, PEOPLE_CHANGED
 from bursar.identity import api
 from bursar.identity.data import PersonToSave, SavingRefused
 from bursar.identity.models import Counter, User
@@ -144,6 +144,19 @@ def test_a_changed_name_and_address_are_written_once(lms, db, django_assert_num_
     assert row()["email_key"] == "robert@acme.test"
     assert User.objects.get().modified_at == changed
     assert confirmed() == ["bob@acme.test", "robert@acme.test"]
+
+
+def test_what_a_token_changes_is_told_with_what_was_before(lms, db):
+    visit(lms, email="bob@acme.test", name="Bob")
+    visit(lms, email="robert@acme.test", name="Robert", email_verified=False)
+    visit(lms, email="robert@acme.test", name="Robert", email_verified=True)
+
+    (event,) = Event.objects.filter(type=PEOPLE_CHANGED.name)
+    (fact,) = event.facts
+    assert (fact["old_email"], fact["email"]) == ("bob@acme.test", "robert@acme.test")
+    assert (fact["old_name"], fact["name"]) == ("Bob", "Robert")
+    last = Event.objects.filter(type=ADDRESSES_CONFIRMED.name).order_by("id").last()
+    assert last.facts[0]["old_email"] == "bob@acme.test"
 
 
 def test_an_address_is_confirmed_when_the_lms_says_so_and_told_once(lms, db):
