@@ -1,18 +1,15 @@
 """The list of all enrollments, for staff. Contract: enrollments 1.8."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import serializers
-from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -20,6 +17,7 @@ from bursar.catalog import api as catalog
 from bursar.enrollments import models, wire
 from bursar.enrollments.rest.base import EnrollmentApiView
 from bursar.enrollments.rest.errors import Refused
+from bursar.enrollments.rest.paging import read_page
 from bursar.enrollments.rest.permissions import IsGlobalStaff
 from bursar.enrollments.rest.schemas import ListedEnrollmentSerializer
 from bursar.identity import api as identity
@@ -27,25 +25,6 @@ from bursar.lib import emails
 
 _MOST = 100  # values in one filter
 _check_username = RegexValidator(r"\A[\w .@+-]+\Z")  # the LMS's characters
-
-
-class NewestFirst(CursorPagination):
-    """100 a page. Bulk work gives a thousand places one moment, so within a moment the uuid decides."""
-
-    page_size = 100
-    ordering = ("-created_at", "-uuid")
-    offset_cutoff = None  # type: ignore[assignment]  # the framework's own would begin anew after 1,000
-
-    def decode_cursor(self, request: Request) -> Cursor | None:
-        cursor = super().decode_cursor(request)
-        if cursor is not None and cursor.position is not None:
-            try:
-                is_moment = parse_datetime(str(cursor.position)) is not None
-            except ValueError:
-                is_moment = False
-            if not is_moment:
-                raise _invalid({"cursor": _("is not one that was given out here")})
-        return cursor
 
 
 class EnrollmentsListView(EnrollmentApiView):
@@ -81,18 +60,22 @@ class EnrollmentsListView(EnrollmentApiView):
     )
     def get(self, request: Request) -> Response:
         """Filters are all to be met; within one, any of its values."""
-        pages = NewestFirst()
         rows = _filtered(request.query_params).values("uuid", *wire.LISTED_COLUMNS)
-        page: list[dict[str, Any]] = pages.paginate_queryset(rows, request, view=self) or []
-        people = identity.find_people_by_lms_user_id({row["lms_user_id"] for row in page}) if page else {}
-        return pages.get_paginated_response(
-            [
-                wire.to_listed_enrollment(
-                    [row[column] for column in wire.LISTED_COLUMNS], people[row["lms_user_id"]].username
-                )
-                for row in page
-                if row["lms_user_id"] in people
-            ]
+        page = read_page(rows, request.query_params.get("cursor", ""))
+        ids = {row["lms_user_id"] for row in page.rows}
+        people = identity.find_people_by_lms_user_id(ids) if ids else {}
+        return Response(
+            {
+                "next": page.link(request, page.next),
+                "previous": page.link(request, page.previous),
+                "results": [
+                    wire.to_listed_enrollment(
+                        [row[column] for column in wire.LISTED_COLUMNS], people[row["lms_user_id"]].username
+                    )
+                    for row in page.rows
+                    if row["lms_user_id"] in people
+                ],
+            }
         )
 
 
