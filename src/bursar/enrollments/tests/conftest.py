@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from pytest_django import Settings
+from rest_framework.test import APIClient
 
 from tests.countries import write_country_database
 
@@ -14,3 +15,12 @@ def country_database(tmp_path: Path, settings: Settings) -> Path:
     path = write_country_database(tmp_path)
     settings.GEOIP_DATABASE = str(path)
     return path
+
+
+@pytest.fixture
+def server(cast: None, settings: Settings) -> APIClient:
+    """A server that has the shared key and no account."""
+    settings.EDX_API_KEY = "a key that servers share"
+    client = APIClient()
+    client.credentials(HTTP_X_EDX_API_KEY=settings.EDX_API_KEY)
+    return client
