@@ -1,7 +1,7 @@
 """The body of ``bulk_enroll``. Contract: enrollments 1.12."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -27,7 +27,7 @@ class CommaList(serializers.Field[Any, Any, Any, Any]):
         texts = data if isinstance(data, list) else [data]
         if not all(isinstance(each, str) for each in texts):
             self.fail("invalid")
-        return list(dict.fromkeys(part.strip() for each in texts for part in each.split(",") if part.strip()))
+        return [part.strip() for each in texts for part in each.split(",") if part.strip()]
 
     def get_value(self, dictionary: Any) -> Any:
         if hasattr(dictionary, "getlist"):  # a form may send the field several times
@@ -70,23 +70,25 @@ class BulkEnrollSerializer(serializers.Serializer[Any]):
         return [runs[key] for key in run_keys]
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        names = attrs.get("cohorts")
-        if not names:
-            return attrs
+        if attrs.get("cohorts"):
+            attrs["cohorts"] = self._find_cohorts(attrs["action"], attrs["courses"], attrs["cohorts"])
+        attrs["courses"] = list(dict.fromkeys(attrs["courses"]))
+        return attrs
+
+    def _find_cohorts(self, action: str, runs: Sequence[Run], names: Sequence[str]) -> dict[str, Cohort]:
         # These three sentences are read by clients.
-        if attrs["action"] != "enroll":
+        if action != "enroll":
             raise serializers.ValidationError("Cohorts can only be used for enrollments.")
-        if len(names) != len(attrs["courses"]):
+        if len(names) != len(runs):
             raise serializers.ValidationError(
                 "If provided, the cohorts and courses should have equal number of items."
             )
-        wanted = [(run.key, name) for run, name in zip(attrs["courses"], names, strict=True)]
+        wanted = [(run.key, name) for run, name in zip(runs, names, strict=True)]
         found = find_cohorts(wanted)
         for run_key, name in wanted:
             if (run_key, name) not in found:
                 raise serializers.ValidationError(f"cohort {name} not found in course {run_key}.")
-        attrs["cohorts"] = {run_key: found[run_key, name] for run_key, name in wanted}
-        return attrs
+        return {run_key: found[run_key, name] for run_key, name in wanted}
 
 
 class BulkAnswerSerializer(serializers.Serializer[Any]):
