@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.core.validators import ProhibitNullCharactersValidator
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -13,6 +14,8 @@ from bursar.catalog.data import Run
 from bursar.enrollments.models import Cohort
 from bursar.enrollments.service.by_staff import Order
 from bursar.enrollments.service.cohorts import find_cohorts
+
+_check_no_nul = ProhibitNullCharactersValidator()  # JSON has none, a form may
 
 _SEPARATORS = re.compile(r"[\s,]+")
 
@@ -27,6 +30,8 @@ class CommaList(serializers.Field[Any, Any, Any, Any]):
         texts = data if isinstance(data, list) else [data]
         if not all(isinstance(each, str) for each in texts):
             self.fail("invalid")
+        for each in texts:
+            _check_no_nul(each)
         return [part.strip() for each in texts for part in each.split(",") if part.strip()]
 
     def get_value(self, dictionary: Any) -> Any:
