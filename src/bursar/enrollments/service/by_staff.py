@@ -262,7 +262,7 @@ def _conclude(scene: _Scene, deed: _Deed, template: str) -> dict[str, list[Staff
     order, moment = scene.order, clock.now()
     results: dict[str, list[StaffOutcome]] = {}
     audits: list[tuple[Any, ...]] = []
-    news: dict[_Subject, list[Run]] = defaultdict(list)
+    news: dict[_Subject, dict[str, Run]] = defaultdict(dict)  # by key: a person may be named twice
     for run in order.runs:
         results[run.key] = listed = []
         for identifier, subject in scene.subjects.items():
@@ -280,7 +280,7 @@ def _conclude(scene: _Scene, deed: _Deed, template: str) -> dict[str, list[Staff
                     )
                 )  # fmt: skip
             if conclusion.is_news and subject.address:
-                news[subject].append(run)
+                news[subject][run.key] = run
     _record(audits, order.by)
     if order.notify:
         notifications.send(_messages(template, news), by=order.by)
@@ -293,7 +293,7 @@ def _record(audits: Sequence[tuple[Any, ...]], by: int | None) -> None:
         sets.record_history(models.ManualEnrollmentAudit, [row[0] for row in chunk], kind="+", by=by)
 
 
-def _messages(template: str, news: Mapping[_Subject, Sequence[Run]]) -> list[NewMessage]:
+def _messages(template: str, news: Mapping[_Subject, Mapping[str, Run]]) -> list[NewMessage]:
     about = f"by_staff:{uuid.uuid4()}"
     return [
         NewMessage(
@@ -302,7 +302,7 @@ def _messages(template: str, news: Mapping[_Subject, Sequence[Run]]) -> list[New
             email=subject.address,
             about=about,
             context={
-                "courses": [{"title": run.title, "run_key": run.key} for run in runs],
+                "courses": [{"title": run.title, "run_key": run.key} for run in runs.values()],
                 "has_account": subject.person is not None,
             },
             lms_user_id=subject.person.lms_user_id if subject.person else None,
