@@ -128,23 +128,25 @@ def delete_allowances(spots: Collection[Spot], *, by: int | None) -> set[Spot]:
 
 @transaction.atomic(durable=True)
 def use_allowances(deliveries: Sequence[Delivery[EnrollmentChanged]]) -> None:
-    """Reaction: whoever came into a run has made use of what let the address in, for good."""
+    """Reaction: whoever came into a run has made use of what let the address in, for good.
+
+    They come into the cohort that was chosen with it, unless they are in one of the run by now.
+    """
     facts = [fact for delivery in outbox.accept(USE_ALLOWANCES, deliveries) for fact in delivery.facts]
     spots = {(fact.email, fact.run_key): fact.lms_user_id for fact in facts if fact.is_active}
     for chunk in sets.chunks(sorted(spots)):
-        unused = {
-            row.uuid: spots[spot]
+        unused = [
+            (row, spots[spot])
             for spot, row in read_allowances(chunk).items()
             if spot in spots and row.lms_user_id is None
-        }
-        people = identity.find_people_by_lms_user_id(set(unused.values())) if unused else {}
-        used = sorted(
-            (row, lms_user_id)
-            for row, lms_user_id in unused.items()
-            if lms_user_id in people and people[lms_user_id].is_confirmed
-        )
-        sets.update(models.EnrollmentAllowed, ("uuid", "lms_user_id"), used)
-        sets.record_history(models.EnrollmentAllowed, [row for row, _ in used], kind="~", by=None)
+        ]
+        people = identity.find_people_by_lms_user_id({each for _, each in unused}) if unused else {}
+        used = [(row, each) for row, each in unused if each in people and people[each].is_confirmed]
+        users = sorted((row.uuid, each) for row, each in used)
+        sets.update(models.EnrollmentAllowed, ("uuid", "lms_user_id"), users)
+        sets.record_history(models.EnrollmentAllowed, [row for row, _ in users], kind="~", by=None)
+        cohorts = {(each, row.run_key): row.cohort for row, each in used if row.cohort is not None}
+        join_cohorts(cohorts, moves=False, by=None)
 
 
 def enroll_allowed_people(deliveries: Sequence[Delivery[AddressConfirmed]]) -> None:

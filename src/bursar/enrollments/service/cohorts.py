@@ -44,8 +44,8 @@ def find_cohort_names(pairs: Collection[Pair]) -> dict[Pair, str]:
     return {(row[0], row[1]): row[2] for row in rows.values_list("lms_user_id", "run_key", "cohort__name")}
 
 
-def join_cohorts(wanted: Mapping[Pair, models.Cohort], *, by: int | None) -> None:
-    """Puts people into cohorts of their runs; who was in another one of the run leaves it.
+def join_cohorts(wanted: Mapping[Pair, models.Cohort], *, moves: bool = True, by: int | None) -> None:
+    """Puts people into cohorts of their runs; who was in another one of the run leaves it, if ``moves``.
 
     Effects: a transaction, and two statements if nobody was in one.
     """
@@ -60,7 +60,7 @@ def join_cohorts(wanted: Mapping[Pair, models.Cohort], *, by: int | None) -> Non
             unique=("run_key", "lms_user_id"),
         )
         sets.record_history(models.CohortMember, sorted(inserted), kind="+", by=by)
-        if len(inserted) < len(rows):
+        if moves and len(inserted) < len(rows):
             _move(wanted, by)
 
 
