@@ -1,6 +1,7 @@
 """What several tests of the enrollment API set up and look at."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from bursar.catalog import api as catalog
@@ -17,6 +18,16 @@ OLD_RUN = "Test/T1/1"
 """A key as courses had it at first; both separators are in paths still."""
 
 NO_SUCH_RUN = "course-v1:No+Such+Run"
+
+LONG_AGO, FAR_AHEAD = datetime(2000, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC)
+
+CLOSED = (
+    {"invitation_only": True},
+    {"is_enrollable": False},
+    {"enrollment_start": FAR_AHEAD},
+    {"enrollment_end": LONG_AGO},
+)
+"""Each of these closes a run to whoever is not let in."""
 
 NEWT = Member("newt", "newt@nowhere.test", 50)
 """Somebody whose account is made in a test."""
