@@ -94,8 +94,11 @@ class PostedEnrollmentSerializer(serializers.Serializer[Any]):
 class RefusalSerializer(serializers.Serializer[Any]):
     """Why not: a sentence for people, a code for programs."""
 
-    message = serializers.CharField()
-    code = serializers.CharField()
+    message = serializers.CharField(required=False)
+    code = serializers.CharField(required=False)
+    detail = serializers.CharField(
+        required=False, help_text="Instead of both, for what is refused before it gets here."
+    )
     localizedMessage = serializers.CharField(required=False)  # noqa: N815 - the LMS's name
     course_details = CourseSerializer(required=False)
     user_message_url = serializers.URLField(required=False)

@@ -1,5 +1,6 @@
 """Addresses that may come into runs: written down by staff, used up by whoever comes."""
 
+import logging
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -28,6 +29,8 @@ from bursar.identity.data import Person
 from bursar.lib import clock, emails, sets
 from bursar.outbox import api as outbox
 from bursar.outbox.data import Delivery
+
+log = logging.getLogger(__name__)
 
 USE_ALLOWANCES = "enrollments.use_allowances"
 
@@ -181,6 +184,16 @@ def _enroll(wanted: Sequence[tuple[Person, models.EnrollmentAllowed]]) -> None:
         by=None,
         people={person.lms_user_id: person for person, _ in wanted},
     )
+    for outcome in outcomes:
+        if outcome.refusal is not None:  # they may come by themselves once it is mended
+            log.warning(
+                "somebody whom staff let in was not enrolled",
+                extra={
+                    "lms_user_id": outcome.entry.lms_user_id,
+                    "run_key": outcome.entry.run_key,
+                    "code": outcome.refusal.code,
+                },
+            )
     join_cohorts(
         {
             pair: row.cohort

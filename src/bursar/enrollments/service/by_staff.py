@@ -78,7 +78,8 @@ def enroll_by_staff(
             new |= set_allowances({spot: wanted[spot] for spot in chunk}, by=order.by)
         if names:
             entered = [pair for pair, outcome in placed.items() if outcome.refusal is None]
-            join_cohorts({pair: names[pair[1]] for pair in entered}, by=order.by)
+            for part in sets.chunks(entered):
+                join_cohorts({pair: names[pair[1]] for pair in part}, by=order.by)
         return _conclude(scene, _Entering(placed, new, auto_enroll, names), "enrollments/enrolled_by_staff")
 
 
