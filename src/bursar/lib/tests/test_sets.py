@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 
 from bursar.lib import sets
 from bursar.licenses import models as licenses
-from bursar.outbox.models import InboxEntry, Lease
+from bursar.outbox.models import Event, InboxEntry, Lease
 from tests.cast import Organization
 
 MOMENT = datetime(2026, 11, 20, 18, 9, 27, 140154, tzinfo=UTC)
@@ -30,6 +30,17 @@ def test_what_is_inserted_comes_back_as_it_was() -> None:
     assert sets.insert(InboxEntry, COLUMNS, rows) == 4
 
     assert sorted(InboxEntry.objects.values_list(*COLUMNS)) == sorted(rows)
+
+
+@pytest.mark.django_db
+def test_no_text_is_taken_for_syntax() -> None:
+    texts = ["", "NULL", "{a,b}", "a, b", '"', "\\", '\\"', "\\n", "two\nlines", "a\ttab", "%s", " spaces ."]
+    rows = [(uuid.uuid4(), text, text, [{text: text}], MOMENT) for text in texts]
+
+    sets.insert(Event, ("uuid", "type", "key", "facts", "recorded_at"), rows)
+
+    written = Event.objects.order_by("id").values_list("type", "key", "facts")
+    assert list(written) == [(text, text, [{text: text}]) for text in texts]
 
 
 @pytest.mark.django_db
