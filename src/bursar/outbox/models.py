@@ -5,6 +5,7 @@ import uuid
 from django.db import models
 from django.db.models import Q
 
+from bursar.events.base import FactEncoder
 from bursar.lib.fields import AddressField, ExactCharField
 from bursar.outbox.data import IDEMPOTENCY_KEY_MAX_LENGTH
 
@@ -20,7 +21,7 @@ class Event(models.Model):
     uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     type = ExactCharField(max_length=100)
     key = ExactCharField(max_length=255)
-    facts = models.JSONField()
+    facts = models.JSONField(encoder=FactEncoder)
     recorded_at = models.DateTimeField(db_index=True)
     recorded_by = models.BigIntegerField(null=True)
 

@@ -58,7 +58,7 @@ def record(event_type: EventType[FactT], *, key: str, facts: Sequence[FactT], by
         event = models.Event.objects.create(
             type=event_type.name,
             key=key,
-            facts=[event_type.dump(fact) for fact in chunk],
+            facts=chunk,
             recorded_at=moment,
             recorded_by=by,
         )
