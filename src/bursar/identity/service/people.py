@@ -48,9 +48,16 @@ def to_person(user: User) -> Person:
     )
 
 
+_COLUMNS = ("lms_user_id", "username", "email_key", "name", "is_active", "is_staff", "confirmed_at")
+"""In the order of ``data.Person``'s fields."""
+
+
 def _find(column: str, keys: Collection[Any]) -> list[Person]:
+    # Not as accounts with all their columns: a thousand of those take twice as long.
     return [
-        to_person(user)
+        Person(lms_user_id, username, email or "", name, is_active, is_staff, confirmed_at is not None)
         for chunk in sets.chunks(sorted(keys))
-        for user in User.objects.filter(**{f"{column}__in": chunk})
+        for lms_user_id, username, email, name, is_active, is_staff, confirmed_at in (
+            User.objects.filter(**{f"{column}__in": chunk}).values_list(*_COLUMNS)
+        )
     ]
