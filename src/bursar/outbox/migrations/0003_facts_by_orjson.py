@@ -11,9 +11,14 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AlterField(
-            model_name='event',
-            name='facts',
-            field=models.JSONField(encoder=bursar.events.base.FactEncoder),
+        # How facts become JSON is Python's affair: no table is touched.
+        migrations.SeparateDatabaseAndState(
+            state_operations=[
+                migrations.AlterField(
+                    model_name='event',
+                    name='facts',
+                    field=models.JSONField(encoder=bursar.events.base.FactEncoder),
+                ),
+            ]
         ),
     ]
