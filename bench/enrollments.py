@@ -22,9 +22,11 @@ from django.db import connection, transaction
 
 from bursar.catalog import api as catalog
 from bursar.catalog.data import CourseToSave, ModeToSave, RunToSave
+from bursar.config.reactions import REACTIONS
 from bursar.enrollments import api
 from bursar.enrollments.data import EnrollmentEntry
 from bursar.enrollments.models import Enrollment
+from bursar.events.enrollments import ENROLLMENTS_CREATED
 from bursar.identity import api as identity
 from bursar.identity.data import PersonToSave
 from bursar.lib import clock
@@ -40,6 +42,8 @@ ONE_BY_ONE = 300  # pairs
 MODE = "verified"
 CUSTOMER = UUID("a0000000-0000-4000-8000-000000000001")
 ADMIN = 1
+TITLE = "Course"
+HANDLERS = [each.handler for each in REACTIONS if each.on is ENROLLMENTS_CREATED]
 GOALS = {"postgres": 2.0}  # the door's time to that of raw SQL, at most
 
 ENTRIES = [EnrollmentEntry(person, run, MODE, customer_uuid=CUSTOMER) for person in PEOPLE for run in RUNS]
@@ -60,7 +64,7 @@ def main() -> int:
 def prepare() -> None:
     """Many people, of whom most are in another run already."""
     runs = tuple(RunToSave(key, modes=(ModeToSave(MODE, price_cents=100),)) for key in [*RUNS, OTHER_RUN])
-    catalog.save_courses([CourseToSave("Acme+C", "Course", runs=runs)])
+    catalog.save_courses([CourseToSave("Acme+C", TITLE, runs=runs)])
     identity.save_people(
         [
             PersonToSave(f"learner{number}@acme.test", f"learner{number}", lms_user_id=number)
@@ -82,6 +86,8 @@ def write_raw() -> None:
     values = {
         "people": people if is_array else orjson.dumps(people).decode(),
         "runs": runs if is_array else orjson.dumps(runs).decode(),
+        "handlers": HANDLERS if is_array else orjson.dumps(HANDLERS).decode(),
+        "title": TITLE,
         "mode": MODE,
         "customer": str(CUSTOMER),
         "customer_hex": CUSTOMER.hex,
@@ -110,7 +116,7 @@ def written_by(write: Callable[[], None]) -> list[object]:
         sorted(past.values_list(*place, "history_type", "history_user_id", "history_change_reason")),
         [(event.type, event.key, event.recorded_by, len(event.facts)) for event in events],
         sorted(facts, key=lambda fact: (fact["lms_user_id"], fact["run_key"])),
-        Delivery.objects.count(),
+        sorted(Delivery.objects.values_list("handler", "key", "state", "attempt_count", "last_error")),
     ]
     empty()
     return written

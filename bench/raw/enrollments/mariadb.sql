@@ -25,12 +25,23 @@ SELECT CAST(INSERT(INSERT(HEX(RANDOM_BYTES(16)), 13, 1, '4'), 17, 1, '8') AS UUI
            'mode', mode,
            'is_active', is_active = 1,
            'created_at', CONCAT(REPLACE(created_at, ' ', 'T'), '+00:00'),
-           'customer_uuid', CAST(customer_uuid AS CHAR))), ']'),
+           'customer_uuid', CAST(customer_uuid AS CHAR),
+           'name', name,
+           'run_title', %(title)s,
+           'person_is_active', person_is_active = 1)), ']'),
        %(moment)s, %(by)s
 FROM (
-    SELECT enrollment.*, person.username, person.email_key, (ROW_NUMBER() OVER () - 1) DIV 1000 AS chunk
+    SELECT enrollment.*, person.username, person.email_key, person.name,
+           person.is_active AS person_is_active, (ROW_NUMBER() OVER () - 1) DIV 1000 AS chunk
     FROM enrollments_enrollment AS enrollment
     STRAIGHT_JOIN identity_user AS person ON person.lms_user_id = enrollment.lms_user_id
     WHERE enrollment.created_at = %(moment)s
 ) AS numbered
-GROUP BY chunk
+GROUP BY chunk;
+
+INSERT INTO outbox_delivery
+    (uuid, event_id, handler, `key`, state, attempt_count, next_attempt_at, last_error)
+SELECT CAST(INSERT(INSERT(HEX(RANDOM_BYTES(16)), 13, 1, '4'), 17, 1, '8') AS UUID), event.id, reaction.handler, 'enrollments', 'waiting', 0, %(moment)s, ''
+FROM outbox_event AS event
+STRAIGHT_JOIN JSON_TABLE(%(handlers)s, '$[*]' COLUMNS (handler VARCHAR(100) PATH '$')) AS reaction
+WHERE event.recorded_at = %(moment)s

@@ -28,12 +28,22 @@ SELECT lower(hex(randomblob(16))), 'enrollment.created', 'enrollments',
            'mode', mode,
            'is_active', json(iif(is_active, 'true', 'false')),
            'created_at', replace(created_at, ' ', 'T') || '+00:00',
-           'customer_uuid', %(customer)s)),
+           'customer_uuid', %(customer)s,
+           'name', name,
+           'run_title', %(title)s,
+           'person_is_active', json(iif(person_is_active, 'true', 'false')))),
        %(moment)s, %(by)s
 FROM (
-    SELECT enrollment.*, person.username, person.email_key, (row_number() OVER () - 1) / 1000 AS chunk
+    SELECT enrollment.*, person.username, person.email_key, person.name,
+           person.is_active AS person_is_active, (row_number() OVER () - 1) / 1000 AS chunk
     FROM enrollments_enrollment AS enrollment
     JOIN identity_user AS person USING (lms_user_id)
     WHERE enrollment.created_at = %(moment)s
 )
-GROUP BY chunk
+GROUP BY chunk;
+
+INSERT INTO outbox_delivery
+    (uuid, event_id, handler, key, state, attempt_count, next_attempt_at, last_error)
+SELECT lower(hex(randomblob(16))), event.id, reaction.value, 'enrollments', 'waiting', 0, %(moment)s, ''
+FROM outbox_event AS event CROSS JOIN json_each(%(handlers)s) AS reaction
+WHERE event.recorded_at = %(moment)s
