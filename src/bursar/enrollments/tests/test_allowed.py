@@ -311,7 +311,8 @@ def test_it_is_the_first_ones_for_good(closed_run, olga, allow, drain):
 
     assert enroll(ERIN).refusal.code == "invitation_only"
     drain()
-    assert users_of(olga, BOB.email) == [BOB.lms_user_id]
+    assert users_of(olga, BOB.email) == []
+    assert users_of(olga, "bob@new.test") == [BOB.lms_user_id], "it follows whoever made use of it"
 
 
 def test_its_person_comes_back_by_it(closed_run, allow, drain):

@@ -240,11 +240,11 @@ def test_three_fields_are_needed(olga, missing):
     assert (answer.status_code, answer.json()) == (400, {missing: ["This field is required."]})
 
 
-@pytest.mark.parametrize("body", [[], ["x"], "x", 7, None])
-def test_a_body_that_is_no_object_lacks_them_all(olga, body):
+@pytest.mark.parametrize("body", [[], ["x"], "x", 7])
+def test_a_body_that_is_no_object_is_refused(olga, body):
     answer = olga.post(PATH, body)
 
-    assert (answer.status_code, set(answer.json())) == (400, {"action", "identifiers", "courses"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_body")
 
 
 # Enrolling
