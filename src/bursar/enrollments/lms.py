@@ -190,7 +190,7 @@ def _check_named(username: str, course_id: CourseKey | str) -> tuple[Person, str
 
 def _audit(person: Person, run_key: str, mode: str | None, is_active: bool) -> None:
     pair = (person.lms_user_id, run_key)
-    actual = find_enrollments([pair]).get(pair)
+    actual = find_enrollments([pair]).get(pair) if catalog.is_run_key(run_key) else None
     audit_request(
         run_key,
         lms_user_id=person.lms_user_id,
