@@ -10,7 +10,7 @@ For many people call ``api.enroll``: these do one at a time.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -24,7 +24,6 @@ from bursar.enrollments.data import (
     PREVENTED,
     VERIFIED_MODES,
     Attribute,
-    CourseRole,
     Enrollment,
     EnrollmentEntry,
     EnrollmentOutcome,
@@ -102,6 +101,14 @@ class CourseIdMissingException(Exception):
 
 class UserDoesNotExistException(Exception):
     """No person was named, or there is none of this name."""
+
+
+class CourseAccessRole(NamedTuple):
+    """A person's role in a course, or (``course_id`` empty) in all of the organization's."""
+
+    org: str
+    course_id: str
+    role: str
 
 
 # The two functions that edx-enterprise calls
@@ -329,9 +336,10 @@ def unenroll_user_from_all_courses(username: str) -> set[str]:
     return set(list_orgs(lms_user_id=person.lms_user_id))
 
 
-def get_user_roles(username: str) -> set[CourseRole]:
+def get_user_roles(username: str) -> set[CourseAccessRole]:
     """A person's roles in courses. Raises UserNotFoundError."""
-    return set(list_course_roles(lms_user_id=_get_person(username).lms_user_id))
+    held = list_course_roles(lms_user_id=_get_person(username).lms_user_id)
+    return {CourseAccessRole(each.org, each.run_key, each.role) for each in held}
 
 
 def validate_course_mode(
