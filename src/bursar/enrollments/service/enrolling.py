@@ -19,7 +19,7 @@ from bursar.enrollments.service.announcing import announce, announce_customers
 from bursar.enrollments.service.attributes import as_stored
 from bursar.enrollments.service.filters import find_kept_out
 from bursar.enrollments.service.places import Change, Pair, Seat, read_seats
-from bursar.enrollments.service.seats import lock_seats, make_seat_locks
+from bursar.enrollments.service.seats import find_seatless, lock_seats, make_seat_locks
 from bursar.identity import api as identity
 from bursar.identity.data import Person
 from bursar.lib import clock, sets
@@ -229,7 +229,9 @@ class _Command:
         if not limits:
             return pairs
         free = lock_seats(limits)
-        existing.update(read_seats([pair for pair in pairs if pair[1] in limits]))
+        limited = [pair for pair in pairs if pair[1] in limits]
+        existing.update(read_seats(limited))
+        seatless = find_seatless(limited)
         admitted: list[Pair] = []
         for pair in pairs:
             if pair[1] in limits and self._needs_seat(pair, existing.get(pair)):
@@ -237,7 +239,7 @@ class _Command:
                     text = _("%(run_key)s is full.") % {"run_key": pair[1]}
                     self.places[pair] = Refusal("run_full", text)
                     continue
-                free[pair[1]] -= 1
+                free[pair[1]] -= pair not in seatless
             admitted.append(pair)
         return admitted
 
