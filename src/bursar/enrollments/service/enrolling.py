@@ -93,7 +93,12 @@ class _Target(NamedTuple):
 def _merge(one: EnrollmentEntry, other: EnrollmentEntry) -> EnrollmentEntry:
     dearer = one if other.mode is None or (one.mode is not None and is_paid(one.mode)) else other
     return replace(
-        dearer, force=one.force or other.force, customer_uuid=dearer.customer_uuid or one.customer_uuid
+        dearer,
+        force=one.force or other.force,
+        ignore_room=one.ignore_room or other.ignore_room,
+        customer_uuid=dearer.customer_uuid or rest.customer_uuid,
+        linked_customer_uuid=dearer.linked_customer_uuid or rest.linked_customer_uuid,
+        attributes=rest.attributes if dearer.attributes is None else dearer.attributes,
     )
 
 
@@ -178,7 +183,7 @@ class _Command:
         if not row.is_active:
             return None if wish.is_active is False else self._enter(pair)
         is_upgrade = wish.mode is not None and is_paid(wish.mode) and not is_paid(row.mode)
-        if wish.existing is OnExisting.UPGRADE and is_upgrade:
+        if wish.existing is OnExisting.UPGRADE and is_upgrade and wish.is_active is not False:
             return self._check_mode(wish, False) or _Target(str(wish.mode), True)
         return None
 
