@@ -91,7 +91,9 @@ class _Target(NamedTuple):
 
 
 def _merge(one: EnrollmentEntry, other: EnrollmentEntry) -> EnrollmentEntry:
-    dearer = one if other.mode is None or (one.mode is not None and is_paid(one.mode)) else other
+    """One wish for the dearer of the modes, with what only the other one says, too."""
+    is_first_dearer = other.mode is None or (one.mode is not None and is_paid(one.mode))
+    dearer, rest = (one, other) if is_first_dearer else (other, one)
     return replace(
         dearer,
         force=one.force or other.force,
