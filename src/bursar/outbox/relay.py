@@ -73,14 +73,24 @@ def _deliver_batch(held: HeldLease) -> int | None:
     if not tasks:
         return None
     done = 0
-    for _, group in groupby(sorted(tasks, key=_handler_name), key=_handler_name):
-        done += _deliver_to_handler(list(group), held)
+    stuck: dict[Key, int] = {}
+    # Of a handler's own, one after the other as they happened, whatever their types.
+    for _, group in groupby(sorted(tasks, key=_handler_of), key=_reaction_of):
+        done += _deliver_to_handler(list(group), held, stuck)
         if not held.renew():
             break
     return done
 
 
-def _handler_name(task: _Task) -> tuple[str, str]:
+Key = tuple[str, str]
+"""A handler, and the key by which its deliveries keep their order."""
+
+
+def _handler_of(task: _Task) -> str:
+    return task.row.handler
+
+
+def _reaction_of(task: _Task) -> tuple[str, str]:
     return task.row.handler, task.row.event.type
 
 
@@ -92,18 +102,24 @@ def _load(row: models.Delivery) -> _Task:
     return _Task(row, Delivery(row.uuid, row.key, facts, event.recorded_at, event.recorded_by))
 
 
-def _deliver_to_handler(tasks: Sequence[_Task], held: HeldLease) -> int:
-    """Tries all at once; if that fails, one after the other, each key until its first failure."""
+def _deliver_to_handler(listed: Sequence[_Task], held: HeldLease, stuck: dict[Key, int]) -> int:
+    """Tries all at once; if that fails, one after the other, each key until its first failure.
+
+    ``stuck`` has the event at which a key is held up, for what comes after in the same batch, too.
+    """
+    tasks = [task for task in listed if not _is_stuck(task, stuck)]
+    if not tasks:
+        return 0
     error = _try(tasks)
     if error is None:
         return len(tasks)
     if len(tasks) == 1:
         _fail(tasks[0], error)
+        stuck.setdefault(_key_of(tasks[0]), tasks[0].row.event_id)
         return 0
     done = 0
-    stuck: dict[str, int] = {}  # the event at which a key is held up; facts of that same event go on
     for task in tasks:
-        if task.row.event_id > stuck.get(task.row.key, task.row.event_id):
+        if _is_stuck(task, stuck):
             continue
         if not held.renew():
             break
@@ -112,8 +128,17 @@ def _deliver_to_handler(tasks: Sequence[_Task], held: HeldLease) -> int:
             done += 1
             continue
         _fail(task, error)
-        stuck.setdefault(task.row.key, task.row.event_id)
+        stuck.setdefault(_key_of(task), task.row.event_id)
     return done
+
+
+def _is_stuck(task: _Task, stuck: dict[Key, int]) -> bool:
+    """Whether something before it has failed; facts of that same event go on."""
+    return task.row.event_id > stuck.get(_key_of(task), task.row.event_id)
+
+
+def _key_of(task: _Task) -> Key:
+    return task.row.handler, task.row.key
 
 
 def _try(tasks: Sequence[_Task]) -> Exception | None:

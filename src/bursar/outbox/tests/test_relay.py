@@ -26,6 +26,7 @@ class Counted:
 
 
 COUNTED = EventType("test.counted", Counted, keyed_by="test")
+ALSO_COUNTED = EventType("test.also_counted", Counted, keyed_by="test")
 
 
 @dataclass
@@ -57,9 +58,9 @@ def recorder(db: None) -> Iterator[Recorder]:
     outbox.register(REACTIONS)
 
 
-def record(*numbers: int, key: str = "one", by: int | None = None) -> None:
+def record(*numbers: int, key: str = "one", by: int | None = None, on: EventType[Counted] = COUNTED) -> None:
     with transaction.atomic():
-        outbox.record(COUNTED, key=key, facts=[Counted(number) for number in numbers], by=by)
+        outbox.record(on, key=key, facts=[Counted(number) for number in numbers], by=by)
 
 
 def pass_time(seconds: int = 3600) -> None:
@@ -124,6 +125,31 @@ def test_a_failure_holds_back_its_own_key_only(recorder: Recorder) -> None:
     outbox.relay()
 
     assert recorder.seen == [1]
+
+
+def test_a_handler_of_two_events_gets_them_as_they_happened(recorder: Recorder) -> None:
+    outbox.register([Reaction(each, recorder.name, recorder) for each in (COUNTED, ALSO_COUNTED)])
+    for number in (1, 2, 3, 4):
+        record(number, on=(COUNTED, ALSO_COUNTED)[number % 2])
+
+    outbox.relay()
+
+    assert recorder.seen == [1, 2, 3, 4]
+
+
+def test_a_failure_holds_back_its_key_in_the_other_event_of_its_handler_too(recorder: Recorder) -> None:
+    outbox.register([Reaction(each, recorder.name, recorder) for each in (COUNTED, ALSO_COUNTED)])
+    record(-1, key="bad")
+    record(1, key="bad", on=ALSO_COUNTED)
+    record(2, key="good", on=ALSO_COUNTED)
+
+    outbox.relay()
+    assert recorder.seen == [2]
+
+    models.Event.objects.filter(type=COUNTED.name).update(facts=[{"number": 0}])
+    pass_time()
+    outbox.relay()
+    assert recorder.seen == [2, 0, 1]
 
 
 def test_after_its_last_try_a_delivery_is_dead_and_its_key_goes_on(recorder: Recorder) -> None:
