@@ -47,10 +47,10 @@ REACTIONS: tuple[Reaction, ...] = (
     Reaction(PEOPLE_RETIRED, enrollments.FORGET_RETIRED_PEOPLE, enrollments.forget_retired_people),
     Reaction(PEOPLE_RETIRED, licenses.FORGET_RETIRED_PEOPLE, licenses.forget_retired_people),
     Reaction(PEOPLE_RETIRED, subsidy_requests.FORGET_RETIRED_PEOPLE, subsidy_requests.forget_retired_people),
-    # Somebody's place in a run has changed: Open edX's signals are sent.
-    Reaction(ENROLLMENTS_CREATED, enrollments.SEND_CREATED, enrollments.send_created),
-    Reaction(ENROLLMENTS_CHANGED, enrollments.SEND_CHANGED, enrollments.send_changed),
-    Reaction(ENROLLMENTS_ENDED, enrollments.SEND_ENDED, enrollments.send_ended),
+    # Somebody's place in a run has changed: Open edX's signals are sent, all by one handler, in order.
+    Reaction(ENROLLMENTS_CREATED, enrollments.SEND_SIGNALS, enrollments.send_created),
+    Reaction(ENROLLMENTS_CHANGED, enrollments.SEND_SIGNALS, enrollments.send_changed),
+    Reaction(ENROLLMENTS_ENDED, enrollments.SEND_SIGNALS, enrollments.send_ended),
     # Whoever came in has used what let the address in.
     Reaction(ENROLLMENTS_CREATED, enrollments.USE_ALLOWANCES, enrollments.use_allowances),
     # A customer was named with an enrollment: the learner becomes the customer's.

@@ -1,14 +1,7 @@
 """What enrollments does when something happens; config/reactions.py lists it."""
 
 from bursar.enrollments.service.allowing import USE_ALLOWANCES, enroll_allowed_people, use_allowances
-from bursar.enrollments.service.openedx import (
-    SEND_CHANGED,
-    SEND_CREATED,
-    SEND_ENDED,
-    send_changed,
-    send_created,
-    send_ended,
-)
+from bursar.enrollments.service.openedx import SEND_SIGNALS, send_changed, send_created, send_ended
 from bursar.enrollments.service.people import (
     FOLLOW_ADDRESSES,
     FORGET_RETIRED_PEOPLE,
@@ -22,9 +15,7 @@ __all__ = [
     "ENROLL_ALLOWED_PEOPLE",
     "FOLLOW_ADDRESSES",
     "FORGET_RETIRED_PEOPLE",
-    "SEND_CHANGED",
-    "SEND_CREATED",
-    "SEND_ENDED",
+    "SEND_SIGNALS",
     "USE_ALLOWANCES",
     "enroll_allowed_people",
     "follow_addresses",

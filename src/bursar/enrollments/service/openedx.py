@@ -24,32 +24,27 @@ from bursar.events.enrollments import EnrollmentChanged
 from bursar.outbox import api as outbox
 from bursar.outbox.data import Delivery
 
-SEND_CREATED = "enrollments.send_created"
-SEND_CHANGED = "enrollments.send_changed"
-SEND_ENDED = "enrollments.send_ended"
+SEND_SIGNALS = "enrollments.send_signals"
+"""One handler for all that happens to places, for the relay keeps the order of what one handler gets."""
 
 
 def send_created(deliveries: Sequence[Delivery[EnrollmentChanged]]) -> None:
     """Somebody got in, for the first time or again."""
-    _send(SEND_CREATED, deliveries, (COURSE_ENROLLMENT_CHANGED, COURSE_ENROLLMENT_CREATED))
+    _send(deliveries, (COURSE_ENROLLMENT_CHANGED, COURSE_ENROLLMENT_CREATED))
 
 
 def send_changed(deliveries: Sequence[Delivery[EnrollmentChanged]]) -> None:
     """A place got another mode."""
-    _send(SEND_CHANGED, deliveries, (COURSE_ENROLLMENT_CHANGED,))
+    _send(deliveries, (COURSE_ENROLLMENT_CHANGED,))
 
 
 def send_ended(deliveries: Sequence[Delivery[EnrollmentChanged]]) -> None:
     """Somebody left."""
-    _send(SEND_ENDED, deliveries, (COURSE_ENROLLMENT_CHANGED, COURSE_UNENROLLMENT_COMPLETED))
+    _send(deliveries, (COURSE_ENROLLMENT_CHANGED, COURSE_UNENROLLMENT_COMPLETED))
 
 
 @transaction.atomic(durable=True)
-def _send(
-    handler: str,
-    deliveries: Sequence[Delivery[EnrollmentChanged]],
-    signals: Sequence[OpenEdxPublicSignal],
-) -> None:
+def _send(deliveries: Sequence[Delivery[EnrollmentChanged]], signals: Sequence[OpenEdxPublicSignal]) -> None:
     """Sends the signals to whoever is connected in this process, in the order of the facts.
 
     A receiver that fails is logged by openedx-events and holds up nobody. What receivers write to the
@@ -57,7 +52,7 @@ def _send(
     with the same id in ``metadata``.
     """
     heard = [signal for signal in signals if signal.has_listeners()]
-    for delivery in outbox.accept(handler, deliveries):
+    for delivery in outbox.accept(SEND_SIGNALS, deliveries):
         for fact in delivery.facts if heard else ():
             enrollment = _to_enrollment(fact)
             for signal in heard:
