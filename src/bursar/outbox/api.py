@@ -6,7 +6,7 @@ from bursar.lib import clock
 from bursar.outbox import models
 from bursar.outbox.idempotency import idempotent
 from bursar.outbox.leases import HeldLease, lease
-from bursar.outbox.recording import accept, on_new_deliveries, record, register
+from bursar.outbox.recording import accept, find_fresh, on_new_deliveries, record, register
 from bursar.outbox.relay import retry_dead
 from bursar.outbox.relay import run as relay
 from bursar.outbox.scrubbing import scrub
@@ -17,6 +17,7 @@ __all__ = [
     "HeldLease",
     "accept",
     "count_dead",
+    "find_fresh",
     "idempotent",
     "lease",
     "on_new_deliveries",

@@ -43,22 +43,30 @@ def send_ended(deliveries: Sequence[Delivery[EnrollmentChanged]]) -> None:
     _send(deliveries, (COURSE_ENROLLMENT_CHANGED, COURSE_UNENROLLMENT_COMPLETED))
 
 
-@transaction.atomic(durable=True)
 def _send(deliveries: Sequence[Delivery[EnrollmentChanged]], signals: Sequence[OpenEdxPublicSignal]) -> None:
     """Sends the signals to whoever is connected in this process, in the order of the facts.
 
-    A receiver that fails is logged by openedx-events and holds up nobody. What receivers write to the
-    database becomes true together with the inbox's row; whatever else they do may come twice after a crash,
-    with the same id in ``metadata``.
+    A receiver that fails is logged by openedx-events and holds up nobody. No transaction is open meanwhile:
+    what one receiver breaks in the database would take along what others have written. So after a crash in
+    the middle a delivery is sent again, with the same ids in ``metadata``.
     """
     heard = [signal for signal in signals if signal.has_listeners()]
-    for delivery in outbox.accept(SEND_SIGNALS, deliveries):
-        for fact in delivery.facts if heard else ():
-            enrollment = _to_enrollment(fact)
+    for delivery in outbox.find_fresh(SEND_SIGNALS, deliveries) if heard else ():
+        # All are built before the first is sent: one that cannot be has none of them sent twice.
+        places = [(fact, _to_enrollment(fact)) for fact in delivery.facts]
+        for fact, enrollment in places:
             for signal in heard:
                 signal.send_event_with_custom_metadata(
                     _metadata(signal, fact, delivery.recorded_at), enrollment=enrollment
                 )
+        _accept([delivery])
+    if not heard:
+        _accept(deliveries)
+
+
+@transaction.atomic(durable=True)
+def _accept(deliveries: Sequence[Delivery[EnrollmentChanged]]) -> None:
+    outbox.accept(SEND_SIGNALS, deliveries)
 
 
 def _metadata(signal: OpenEdxPublicSignal, fact: EnrollmentChanged, recorded_at: datetime) -> EventsMetadata:
