@@ -1,11 +1,15 @@
 """What several tests of enrollments need."""
 
+import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
+from bursar.enrollments.tests.scenes import make_run
 from tests.countries import write_country_database
 
 
@@ -24,3 +28,32 @@ def server(cast: None, settings: Settings) -> APIClient:
     client = APIClient()
     client.credentials(HTTP_X_EDX_API_KEY=settings.EDX_API_KEY)
     return client
+
+
+@pytest.fixture
+def run(cast: None) -> None:
+    """A run that is open to all, in audit and verified."""
+    make_run()
+
+
+_AUDITED = (
+    "course_id",
+    "requested_mode",
+    "actual_mode",
+    "requested_activation",
+    "actual_activation",
+    "user_id",
+)
+
+
+@pytest.fixture
+def audited(caplog: pytest.LogCaptureFixture) -> Callable[[], list[dict[str, Any]]]:
+    """What the audit log has said so far."""
+    caplog.set_level(logging.INFO)
+
+    def lines() -> list[dict[str, Any]]:
+        records = [each for each in caplog.records if each.name == "bursar.enrollments.audit"]
+        assert {each.message for each in records} <= {"enrollment_change_requested"}
+        return [{key: getattr(each, key) for key in _AUDITED} for each in records]
+
+    return lines
