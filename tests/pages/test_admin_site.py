@@ -72,3 +72,21 @@ def test_dead_deliveries_are_tried_again_with_one_action(acme: Organization) -> 
     assert "1 delivery is tried again." in page
     delivery.refresh_from_db()
     assert (delivery.state, delivery.attempt_count) == ("waiting", 0)
+
+
+def test_what_an_operator_changes_by_hand_is_in_the_history_under_their_name(acme: Organization) -> None:
+    from bursar.customers.models import Customer
+
+    browser, path = browser_of(OLGA), f"/admin/customers/customer/{acme.uuid}/change/"
+    form = browser.get(path).context["adminform"].form
+    unchanged = {name: value for name, value in form.initial.items() if value not in (None, False)}
+
+    answer = browser.post(path, {**unchanged, "features": "[]", "name": "Acme Limited"})
+
+    assert answer.status_code == 302
+    latest = Customer.history.filter(uuid=acme.uuid).latest()
+    assert (latest.name, latest.history_type, latest.history_user_id) == (
+        "Acme Limited",
+        "~",
+        OLGA.lms_user_id,
+    )

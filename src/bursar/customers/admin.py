@@ -12,7 +12,7 @@ from simple_history.admin import SimpleHistoryAdmin
 from bursar.customers import models
 from bursar.customers.service import waiting
 from bursar.customers.service.organizations import problem_of_slug
-from bursar.lib.admin import ReadOnlyAdmin
+from bursar.lib.admin import ReadOnlyHistoryAdmin
 
 
 class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -40,12 +40,8 @@ class CustomerAdmin(SimpleHistoryAdmin):  # type: ignore[misc]
         return False
 
 
-class HistoryAdmin(ReadOnlyAdmin, SimpleHistoryAdmin):  # type: ignore[misc]
-    """Rows that only the commands of this context write, with their history."""
-
-
 @admin.register(models.LearnerLink)
-class LearnerLinkAdmin(HistoryAdmin):
+class LearnerLinkAdmin(ReadOnlyHistoryAdmin):
     """Who learns where. Support may allow a learner back who was removed for good."""
 
     list_display = ("lms_user_id", "customer", "is_linked", "is_relinkable", "is_active", "modified_at")
@@ -63,7 +59,7 @@ class LearnerLinkAdmin(HistoryAdmin):
 
 
 @admin.register(models.PendingLearner)
-class PendingLearnerAdmin(HistoryAdmin):
+class PendingLearnerAdmin(ReadOnlyHistoryAdmin):
     """Addresses that wait to be confirmed, or have been."""
 
     list_display = ("email", "customer", "state", "becomes_admin", "lms_user_id", "last_error", "modified_at")
@@ -73,7 +69,7 @@ class PendingLearnerAdmin(HistoryAdmin):
 
 
 @admin.register(models.PendingEnrollment)
-class PendingEnrollmentAdmin(HistoryAdmin):
+class PendingEnrollmentAdmin(ReadOnlyHistoryAdmin):
     """Places that wait for an address; failed ones may be tried again."""
 
     list_display = (
@@ -100,7 +96,7 @@ class PendingEnrollmentAdmin(HistoryAdmin):
 
 
 @admin.register(models.SponsoredEnrollment)
-class SponsoredEnrollmentAdmin(HistoryAdmin):
+class SponsoredEnrollmentAdmin(ReadOnlyHistoryAdmin):
     """Places that customers pay for."""
 
     list_display = ("link", "run_key", "source", "is_unenrolled", "is_saved_for_later", "created_at")
@@ -110,7 +106,7 @@ class SponsoredEnrollmentAdmin(HistoryAdmin):
 
 
 @admin.register(models.Fulfillment)
-class FulfillmentAdmin(HistoryAdmin):
+class FulfillmentAdmin(ReadOnlyHistoryAdmin):
     """What pays for sponsored enrollments."""
 
     list_display = ("uuid", "kind", "subsidy_uuid", "sponsored_enrollment", "is_revoked", "created_at")

@@ -17,7 +17,7 @@ from bursar.catalog import api as catalog
 from bursar.enrollments import models
 from bursar.identity import api as identity
 from bursar.lib import clock, emails
-from bursar.lib.admin import ReadOnlyAdmin
+from bursar.lib.admin import ReadOnlyHistoryAdmin
 
 if TYPE_CHECKING:
     ModelForm = forms.ModelForm[Any]
@@ -25,12 +25,8 @@ else:
     ModelForm = forms.ModelForm
 
 
-class HistoryAdmin(ReadOnlyAdmin, SimpleHistoryAdmin):  # type: ignore[misc]
-    """Rows that only the commands of this context write, with their history."""
-
-
 @admin.register(models.Enrollment)
-class EnrollmentAdmin(HistoryAdmin):
+class EnrollmentAdmin(ReadOnlyHistoryAdmin):
     """Who is in which run, with the history."""
 
     list_display = ("lms_user_id", "run_key", "mode", "is_active", "customer_uuid", "created_at")
@@ -40,7 +36,7 @@ class EnrollmentAdmin(HistoryAdmin):
 
 
 @admin.register(models.ManualEnrollmentAudit)
-class ManualEnrollmentAuditAdmin(HistoryAdmin):
+class ManualEnrollmentAuditAdmin(ReadOnlyHistoryAdmin):
     """What staff did by hand, and why."""
 
     list_display = ("enrolled_email", "run_key", "state_transition", "enrolled_by", "recorded_at")
@@ -49,7 +45,7 @@ class ManualEnrollmentAuditAdmin(HistoryAdmin):
 
 
 @admin.register(models.EmailOptIn)
-class EmailOptInAdmin(HistoryAdmin):
+class EmailOptInAdmin(ReadOnlyHistoryAdmin):
     """Who wants mail from which organization."""
 
     list_display = ("lms_user_id", "org", "is_in", "modified_at")
@@ -87,7 +83,7 @@ class CohortAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(models.CohortMember)
-class CohortMemberAdmin(HistoryAdmin):
+class CohortMemberAdmin(ReadOnlyHistoryAdmin):
     """Who is in which cohort."""
 
     list_display = ("lms_user_id", "cohort", "run_key")
@@ -128,6 +124,13 @@ class AllowanceForm(RunForm):
         if not emails.is_valid(address):
             raise ValidationError(gettext("Enter an e-mail address that can receive mail."))
         return address
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        cohort, run_key = cleaned.get("cohort"), cleaned.get("run_key")
+        if cohort is not None and run_key and cohort.run_key != run_key:
+            raise ValidationError({"cohort": gettext("This is a cohort of another course run.")})
+        return cleaned
 
 
 @admin.register(models.EnrollmentAllowed)

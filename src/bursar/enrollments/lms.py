@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist
-from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey
 
 from bursar.catalog import api as catalog
@@ -403,34 +402,3 @@ def _read_attributes(written: Sequence[Mapping[str, str]] | None) -> tuple[Attri
         return wire.read_attributes(written)
     except KeyError as error:
         raise InvalidEnrollmentAttribute(f"An attribute lacks its {error.args[0]}.") from error
-
-
-__all__ = [
-    "CourseEnrollmentClosedError",
-    "CourseEnrollmentError",
-    "CourseEnrollmentExistsError",
-    "CourseEnrollmentFullError",
-    "CourseEnrollmentNotUpdatableError",
-    "CourseIdMissingException",
-    "CourseModeNotFoundError",
-    "CourseNotFoundError",
-    "EnrollmentNotAllowed",
-    "EnrollmentNotFoundError",
-    "InvalidEnrollmentAttribute",
-    "InvalidKeyError",
-    "UserDoesNotExistException",
-    "UserNotFoundError",
-    "add_enrollment",
-    "get_course_enrollment_details",
-    "get_enrollment",
-    "get_enrollment_attributes",
-    "get_enrollments",
-    "get_user_roles",
-    "get_verified_enrollments",
-    "lms_enroll_user_in_course",
-    "lms_update_or_create_enrollment",
-    "set_enrollment_attributes",
-    "unenroll_user_from_all_courses",
-    "update_enrollment",
-    "validate_course_mode",
-]

@@ -32,5 +32,6 @@ def _author(row: Any) -> int | None:
     return author
 
 
-def _set_author(row: Any, author: int | None) -> None:
-    row.history_user_id = author
+def _set_author(row: Any, author: Any) -> None:
+    # Commands name an LMS user id; the admin of simple_history names the account itself.
+    row.history_user_id = getattr(author, "lms_user_id", author)

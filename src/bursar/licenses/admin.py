@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from simple_history.admin import SimpleHistoryAdmin
 
-from bursar.lib.admin import ReadOnlyAdmin
+from bursar.lib.admin import ReadOnlyAdmin, ReadOnlyHistoryAdmin
 from bursar.licenses import models
 
 
@@ -75,7 +75,7 @@ class PlanAdmin(SimpleHistoryAdmin):  # type: ignore[misc]
 
 
 @admin.register(models.License)
-class LicenseAdmin(ReadOnlyAdmin, SimpleHistoryAdmin):  # type: ignore[misc]
+class LicenseAdmin(ReadOnlyHistoryAdmin):
     """Who holds what, with its history."""
 
     list_display = ("uuid", "plan", "status", "email", "assigned_at", "activated_at", "revoked_at")
