@@ -135,10 +135,8 @@ class PostEnrollment:
 
     def _attributes(self) -> tuple[Attribute, ...] | None:
         written = self._body.get("enrollment_attributes")
-        if written is not None and not (
-            isinstance(written, list) and all(isinstance(each, Mapping) for each in written)
-        ):
-            raise _invalid("enrollment_attributes", _("must be a list of objects"))
+        if written is not None and not (isinstance(written, list) and all(map(_may_be_attribute, written))):
+            raise _invalid("enrollment_attributes", _("must be a list of objects of text"))
         try:
             attributes = wire.read_attributes(written)
         except KeyError as error:
@@ -241,6 +239,13 @@ def _find_cohort(run_key: str, name: str) -> Cohort:
         return get_cohort(run_key=run_key, name=name)
     except CohortNotFound as error:
         raise Refused.because(400, error.message, error.code) from error
+
+
+def _may_be_attribute(written: Any) -> bool:
+    """Whether it is an object, and its parts, as far as they are there, are text or numbers."""
+    return isinstance(written, Mapping) and all(
+        isinstance(written.get(part, ""), str | int | float) for part in ("namespace", "name", "value")
+    )
 
 
 def _invalid(field: str, reason: str) -> Refused:
