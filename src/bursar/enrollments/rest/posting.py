@@ -106,6 +106,8 @@ class PostEnrollment:
             person = identity.find_people_by_username([username]).get(username) if username else None
         else:
             person = identity.find_people_by_email([email]).get(emails.normalize(email))
+            if person is not None and not person.is_confirmed:
+                person = None  # whoever claims an address gets nothing that is meant for its owner
         if person is None:
             text = _("There is no account named %(name)s.") % {"name": username or email}
             if not username and not email:
