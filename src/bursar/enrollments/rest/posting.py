@@ -74,12 +74,13 @@ class PostEnrollment:
         run = catalog.find_runs([run_key]).get(run_key)
         if run is not None:
             self._check_embargo(person, run)
+        outcome: EnrollmentOutcome | None = None
         try:
-            entry = self._read_entry(person, run_key, mode)
-            return Response(wire.to_enrollment(self._enroll(entry, person, run), run, person.username))
+            outcome = self._enroll(self._read_entry(person, run_key, mode), person, run)
         finally:
             if has_api_key(self._request):
-                self._audit(person, run_key, mode)
+                self._audit(person, run_key, mode, outcome)
+        return Response(wire.to_enrollment(outcome, run, person.username))
 
     # What the body says
 
@@ -207,8 +208,7 @@ class PostEnrollment:
     def _check_change(self, entry: EnrollmentEntry) -> None:
         """What staff and servers may not change at one go."""
         is_leaving_in_mode = entry.is_active is False and entry.mode is not None
-        wants_credit = entry.mode == CREDIT and bool(entry.attributes)
-        if not self._is_privileged or not (is_leaving_in_mode or wants_credit):
+        if not self._is_privileged or not (is_leaving_in_mode or _lacks_provider(entry)):
             return
         pair = (entry.lms_user_id, entry.run_key)
         there = find_enrollments([pair]).get(pair)
@@ -218,15 +218,15 @@ class PostEnrollment:
         activity_differs = entry.is_active not in (None, there.is_active)
         if mode_differs and activity_differs and entry.is_active is False:
             raise _mode_mismatch(there, str(entry.mode))
-        provider = ("credit", "provider_id")
-        has_provider = any((each.namespace, each.name) == provider for each in entry.attributes or ())
-        if wants_credit and (mode_differs or activity_differs) and not has_provider:
+        if _lacks_provider(entry) and (mode_differs or activity_differs):
             text = _("The mode credit needs the attribute credit:provider_id.")
             raise Refused.because(400, text, "missing_attribute")
 
-    def _audit(self, person: Person, run_key: str, mode: str | None) -> None:
+    def _audit(
+        self, person: Person, run_key: str, mode: str | None, outcome: EnrollmentOutcome | None
+    ) -> None:
         pair = (person.lms_user_id, run_key)
-        there = find_enrollments([pair]).get(pair)
+        there = outcome or find_enrollments([pair]).get(pair)
         requested = self._body.get("is_active")
         audit_request(
             run_key,
@@ -241,6 +241,13 @@ def _find_cohort(run_key: str, name: str) -> Cohort:
         return get_cohort(run_key=run_key, name=name)
     except CohortNotFound as error:
         raise Refused.because(400, error.message, error.code) from error
+
+
+def _lacks_provider(entry: EnrollmentEntry) -> bool:
+    """Whether attributes go with the mode credit, and none of them says who gives the credit."""
+    if entry.mode != CREDIT or not entry.attributes:
+        return False
+    return not any((each.namespace, each.name) == ("credit", "provider_id") for each in entry.attributes)
 
 
 def _may_be_attribute(written: Any) -> bool:

@@ -19,7 +19,7 @@ from bursar.enrollments.service.announcing import announce, announce_customers
 from bursar.enrollments.service.attributes import as_stored
 from bursar.enrollments.service.filters import find_kept_out
 from bursar.enrollments.service.places import Change, Pair, Seat, read_seats
-from bursar.enrollments.service.seats import find_seatless, lock_seats, make_seat_locks
+from bursar.enrollments.service.seats import lock_seats, make_seat_locks
 from bursar.identity import api as identity
 from bursar.identity.data import Person
 from bursar.lib import clock, sets
@@ -125,7 +125,8 @@ class _Command:
         is_first_look = not likely_new or connection.vendor == "mysql"
         existing = read_seats([pair for pair in known if is_first_look or self._is_refused(pair)])
         closed_out = [pair for pair in known if self._is_refused(pair) and not _is_in(existing.get(pair))]
-        self._let_in = find_allowed(closed_out, self.people) | find_team(closed_out, self.runs)
+        allowed = find_allowed(closed_out, self.people)
+        self._let_in = allowed | find_team([pair for pair in closed_out if pair not in allowed], self.runs)
         open_pairs = [pair for pair in known if self._target(pair, existing.get(pair)) is not None]
         open_pairs = self._filter(open_pairs, existing)
         if open_pairs:
@@ -235,10 +236,9 @@ class _Command:
         limits = self._limits(pairs)
         if not limits:
             return pairs
-        free = lock_seats(limits)
         limited = [pair for pair in pairs if pair[1] in limits]
+        free, seatless = lock_seats(limits, limited)
         existing.update(read_seats(limited))
-        seatless = find_seatless(limited)
         admitted: list[Pair] = []
         for pair in pairs:
             if pair[1] in limits and self._needs_seat(pair, existing.get(pair)):
@@ -255,8 +255,9 @@ class _Command:
         return target is not None and target.is_active and not _is_in(row)
 
     def _limits(self, pairs: Iterable[Pair]) -> dict[str, int]:
-        """The runs with limited room, and their room."""
-        rooms = {key: self.runs[key].max_enrollments for key in {key for _, key in pairs}}
+        """The runs with limited room into which somebody wants, and their room; leaving takes no seat."""
+        entered = {pair[1] for pair in pairs if self.wishes[pair].is_active is not False}
+        rooms = {key: self.runs[key].max_enrollments for key in entered}
         return {key: room for key, room in rooms.items() if room is not None}
 
     def _insert(self, pairs: Collection[Pair]) -> dict[Pair, Change]:

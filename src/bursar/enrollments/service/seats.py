@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 
-from django.db.models import Count, Exists, OuterRef
+from django.db.models import BigIntegerField, Count, Exists, OuterRef, Value
 
 from bursar.enrollments import models
 from bursar.enrollments.data import TAKES_NO_SEAT
@@ -11,33 +11,37 @@ from bursar.lib import sets
 
 
 def make_seat_locks(run_keys: Iterable[str]) -> None:
-    """Makes the locks of these runs, before and outside of the transaction that takes them."""
-    wanted = set(run_keys)
-    if wanted:
-        there = models.SeatLock.objects.filter(run_key__in=wanted).values_list("run_key", flat=True)
-        missing = sorted(wanted.difference(there))
-        sets.insert_new(models.SeatLock, ("run_key",), [(key,) for key in missing], unique=("run_key",))
+    """Makes the locks of these runs, before and outside of the transaction that takes them.
+
+    One statement, none without runs. To look first would be one more for each run's first learner.
+    """
+    rows = [(key,) for key in sorted(set(run_keys))]
+    sets.insert_new(models.SeatLock, ("run_key",), rows, unique=("run_key",))
 
 
-def lock_seats(limits: Mapping[str, int]) -> dict[str, int]:
-    """Locks the runs against everybody else who puts people into them; gives each one's free seats.
+def lock_seats(limits: Mapping[str, int], pairs: Collection[Pair]) -> tuple[dict[str, int], set[Pair]]:
+    """Locks the runs against everybody else who puts people into them.
 
-    The course's own team takes none (the LMS's rule).
+    Gives each run's free seats, and those of the pairs that take none (and perhaps some more of the same
+    people in the same runs): the course's own team (the LMS's rule). Two statements.
     """
     list(models.SeatLock.objects.select_for_update().filter(run_key__in=limits).order_by("run_key"))
-    team = models.CourseRole.objects.filter(
-        run_key=OuterRef("run_key"), lms_user_id=OuterRef("lms_user_id"), role__in=TAKES_NO_SEAT
+    team = models.CourseRole.objects.filter(role__in=TAKES_NO_SEAT).order_by()
+    is_seatless = Exists(team.filter(run_key=OuterRef("run_key"), lms_user_id=OuterRef("lms_user_id")))
+    taken = models.Enrollment.objects.filter(~is_seatless, run_key__in=limits, is_active=True).order_by()
+    comers = team.filter(run_key__in=limits, lms_user_id__in={lms_user_id for lms_user_id, _ in pairs})
+    # One statement for both: a run's count, which is never 0, and in rows with 0 who takes no seat.
+    rows = (
+        taken.values("run_key")
+        .annotate(count=Count("uuid"), who=Value(0, BigIntegerField()))
+        .values_list("run_key", "count", "who")
+        .union(comers.values_list("run_key", Value(0, BigIntegerField()), "lms_user_id"), all=True)
     )
-    taken = models.Enrollment.objects.filter(~Exists(team), run_key__in=limits, is_active=True).order_by()
-    counts = dict(taken.values_list("run_key").annotate(Count("uuid")))
-    return {key: limit - counts.get(key, 0) for key, limit in limits.items()}
-
-
-def find_seatless(pairs: Collection[Pair]) -> set[Pair]:
-    """The pairs of these people and runs whose places take no seat, and perhaps some more. One query."""
-    team = models.CourseRole.objects.filter(
-        run_key__in={run_key for _, run_key in pairs},
-        lms_user_id__in={lms_user_id for lms_user_id, _ in pairs},
-        role__in=TAKES_NO_SEAT,
-    )
-    return set(team.order_by().values_list("lms_user_id", "run_key"))
+    counts: dict[str, int] = {}
+    seatless: set[Pair] = set()
+    for run_key, count, who in rows:
+        if count:
+            counts[run_key] = count
+        else:
+            seatless.add((who, run_key))
+    return {key: limit - counts.get(key, 0) for key, limit in limits.items()}, seatless
