@@ -126,7 +126,10 @@ def _write_over(
     if database.vendor == "mysql":
         changes = ", ".join(f"{table}.{name} = {written}" for name, written in values)
         # STRAIGHT: for each wanted row look ours up by its key; the other way round reads the whole table.
-        statement = f"UPDATE {relation} STRAIGHT_JOIN {table} ON {match} SET {changes}"
+        # FORCE: even if it has three rows; whoever reads all of them waits for everybody who changes one.
+        primary = model._meta.pk
+        by_key = "FORCE INDEX (PRIMARY)" if primary and primary.name == columns[0] else ""
+        statement = f"UPDATE {relation} STRAIGHT_JOIN {table} {by_key} ON {match} SET {changes}"
     else:
         changes = ", ".join(f"{name} = {written}" for name, written in values)
         statement = f"UPDATE {table} SET {changes} FROM {relation} WHERE {match}"
