@@ -60,8 +60,8 @@ def enroll_by_staff(
     it is confirmed. ``cohorts`` has a group for each run, by its key. Mails tell each person once, of what is
     new.
     Raises TooManyPlaces for more than 10,000 people times runs.
-    Effects: a constant number of statements per 1,000. The places are one transaction for each 1,000, all the
-    rest is another one: after a crash in between the same order finishes it.
+    Effects: a constant number of statements per 1,000. The places are one transaction for each 1,000, the
+    cohorts up to two, all the rest another one: after a crash in between the same order finishes it.
     """
     scene = _Scene(order, has_cohorts=bool(cohorts))
     names = cohorts or {}
@@ -72,14 +72,14 @@ def enroll_by_staff(
     outcomes = enroll(entries, by=order.by, people=scene.people, runs=scene.runs)
     placed = dict(zip(scene.pairs, outcomes, strict=True))
     wanted = {spot: (auto_enroll, names[spot[1]].uuid if names else None) for spot in scene.spots}
+    if names:
+        entered = [pair for pair, outcome in placed.items() if outcome.refusal is None]
+        for part in sets.chunks(entered):
+            join_cohorts({pair: names[pair[1]] for pair in part}, by=order.by)
     with transaction.atomic(durable=True):
         new: set[Spot] = set()
         for chunk in sets.chunks(sorted(wanted)):
             new |= set_allowances({spot: wanted[spot] for spot in chunk}, by=order.by)
-        if names:
-            entered = [pair for pair, outcome in placed.items() if outcome.refusal is None]
-            for part in sets.chunks(entered):
-                join_cohorts({pair: names[pair[1]] for pair in part}, by=order.by)
         return _conclude(scene, _Entering(placed, new, auto_enroll, names), "enrollments/enrolled_by_staff")
 
 

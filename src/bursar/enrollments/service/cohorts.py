@@ -47,7 +47,8 @@ def find_cohort_names(pairs: Collection[Pair]) -> dict[Pair, str]:
 def join_cohorts(wanted: Mapping[Pair, models.Cohort], *, moves: bool = True, by: int | None) -> None:
     """Puts people into cohorts of their runs; who was in another one of the run leaves it, if ``moves``.
 
-    Effects: a transaction, and two statements if nobody was in one.
+    Effects: two statements if nobody was in one. Those who move do so in a second transaction, since on
+    MariaDB the INSERT locks the rows that it passes over, and two who then change one block each other.
     """
     if not wanted:
         return
@@ -60,14 +61,15 @@ def join_cohorts(wanted: Mapping[Pair, models.Cohort], *, moves: bool = True, by
             unique=("run_key", "lms_user_id"),
         )
         sets.record_history(models.CohortMember, sorted(inserted), kind="+", by=by)
-        if moves and len(inserted) < len(rows):
-            _move(wanted, by)
+    if moves and len(inserted) < len(rows):
+        _move(wanted, by)
 
 
 def _in_order(wanted: Mapping[Pair, models.Cohort]) -> list[tuple[Pair, models.Cohort]]:
     return sorted(wanted.items(), key=lambda item: (item[0][1], item[0][0]))
 
 
+@transaction.atomic
 def _move(wanted: Mapping[Pair, models.Cohort], by: int | None) -> None:
     rows = models.CohortMember.objects.filter(
         lms_user_id__in={pair[0] for pair in wanted}, run_key__in={pair[1] for pair in wanted}

@@ -131,9 +131,15 @@ class _Command:
         open_pairs = self._filter(open_pairs, existing)
         if open_pairs:
             make_seat_locks(self._limits(open_pairs))
-        if open_pairs or any(wish.linked_customer_uuid for wish in self.wishes.values()):
+        names_customers = any(wish.linked_customer_uuid for wish in self.wishes.values())
+        while open_pairs or names_customers:
             with transaction.atomic(durable=True):
-                self._write(open_pairs, existing)
+                # On MariaDB the INSERT has locked the rows that others put in meanwhile, as they have theirs:
+                # to change them as well, it takes a transaction that holds nothing yet.
+                open_pairs = self._write(open_pairs, existing)
+                if names_customers and not open_pairs:
+                    self._name_customers()
+                    names_customers = False
         return self.places
 
     def _refuse_unknown(self) -> list[Pair]:
@@ -218,16 +224,19 @@ class _Command:
             self._doors[way] = offered if isinstance(offered, Refusal) or closed is None else closed
         return self._doors[way]
 
-    def _write(self, pairs: Sequence[Pair], existing: dict[Pair, Seat]) -> None:
+    def _write(self, pairs: Sequence[Pair], existing: dict[Pair, Seat]) -> list[Pair]:
+        """Writes the places; gives those that somebody else made meanwhile and that are to be changed."""
         pairs = self._take_seats(pairs, existing)
         created = self._insert([pair for pair in pairs if pair not in existing])
         lost = [pair for pair in pairs if pair not in existing and pair not in created]
-        if lost:  # somebody else put them in meanwhile
-            existing.update(read_seats(lost))
-        changed = self._change([existing[pair].uuid for pair in pairs if pair not in created])
+        changed = self._change([existing[pair].uuid for pair in pairs if pair in existing])
+        existing.update(read_seats(lost))
         changes = [*created.values(), *changed]
         announce(changes, people=self.people, runs=self.runs, by=self.by)
         self.places.update((each.pair, (each.seat, True)) for each in changes)
+        return [pair for pair in lost if self._target(pair, existing[pair]) is not None]
+
+    def _name_customers(self) -> None:
         linked = [pair for pair, place in self.places.items() if not isinstance(place, Refusal)]
         announce_customers([self.wishes[pair] for pair in linked], by=self.by)
 
