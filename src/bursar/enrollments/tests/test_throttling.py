@@ -10,14 +10,14 @@ from rest_framework.test import APIClient
 from bursar.config import settings as config_settings
 from bursar.enrollments.rest.throttling import EnrollmentThrottle
 from bursar.identity.models import User
-from tests.cast import ALICE, BOB, OLGA
+from tests.cast import ALICE, BOB, CS50_RUN, OLGA
 from tests.countries import BRITISH, KOREAN
 
-pytestmark = [pytest.mark.once, pytest.mark.urls("bursar.enrollments.tests.rest_urls")]
+pytestmark = pytest.mark.once
 
-ONE_PATH = "/api/test/key-or-account/"
-PUBLIC_PATH = "/api/test/public/"
-STAFF_PATH = "/api/test/staff/"
+ONE_PATH = "/api/enrollment/v1/enrollment"
+PUBLIC_PATH = f"/api/enrollment/v1/course/{CS50_RUN}"
+STAFF_PATH = "/api/enrollment/v1/enrollments/"
 
 
 @pytest.fixture(autouse=True)
@@ -103,14 +103,14 @@ def test_a_wrong_key_is_counted(cast, client_of):
     assert statuses(client_of(BOB), ONE_PATH, 4, **wrong) == [200, 200, 200, 429]
 
 
-def test_without_an_account_the_address_counts(db):
+def test_without_an_account_the_address_counts(cast):
     client = APIClient()
 
     assert statuses(client, PUBLIC_PATH, 4) == [200, 200, 200, 429]
     assert statuses(APIClient(REMOTE_ADDR=BRITISH), PUBLIC_PATH, 1) == [200]
 
 
-def test_a_stranger_does_not_get_more_by_making_addresses_up(db):
+def test_a_stranger_does_not_get_more_by_making_addresses_up(cast):
     direct, behind_a_proxy = APIClient(REMOTE_ADDR=BRITISH), APIClient(REMOTE_ADDR="10.0.0.1")
 
     answers = [
@@ -124,7 +124,7 @@ def test_a_stranger_does_not_get_more_by_making_addresses_up(db):
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
 
 
-def test_people_behind_one_proxy_do_not_share_a_bucket(db):
+def test_people_behind_one_proxy_do_not_share_a_bucket(cast):
     proxy = APIClient(REMOTE_ADDR="10.0.0.1")
 
     assert statuses(proxy, PUBLIC_PATH, 4, **{"X-Forwarded-For": KOREAN}) == [200, 200, 200, 429]
