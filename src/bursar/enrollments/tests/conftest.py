@@ -9,7 +9,8 @@ import pytest
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from bursar.enrollments.tests.scenes import make_run
+from bursar.enrollments.tests import posts
+from bursar.enrollments.tests.scenes import RUN, make_run
 from tests.countries import write_country_database
 
 
@@ -57,3 +58,24 @@ def audited(caplog: pytest.LogCaptureFixture) -> Callable[[], list[dict[str, Any
         return [{key: getattr(each, key) for key in _AUDITED} for each in records]
 
     return lines
+
+
+@pytest.fixture
+def post(client_of, settings):
+    """Posts an enrollment: ``post(BOB, mode="audit")``; it is for ``scenes.RUN`` unless told otherwise.
+
+    ``posts.SERVER`` posts with the shared key alone, ``with_key`` adds it to somebody's account.
+    """
+    settings.EDX_API_KEY = posts.KEY
+    make_run()
+
+    def send(by, *, run_key=RUN, with_key=False, address="127.0.0.1", headers=None, **body):
+        key = posts.WITH_KEY if with_key or by is posts.SERVER else {}
+        return client_of(by).post(
+            posts.PATH,
+            {"course_details": {"course_id": run_key}, **body},
+            headers={**key, **(headers or {})},
+            REMOTE_ADDR=address,
+        )
+
+    return send
