@@ -1,8 +1,6 @@
 import random
-import threading
 
 import pytest
-from django.db import connection
 
 from bursar.catalog import api as catalog
 from bursar.catalog.data import CourseToSave, ModeToSave, RunToSave
@@ -10,33 +8,11 @@ from bursar.enrollments import api, models
 from bursar.enrollments.data import EnrollmentEntry
 from bursar.outbox.models import Event
 from tests.cast import CS50_RUN, PYTHON_RUN
+from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 RUN = "course-v1:Test+T1+1"
-
-
-def at_once(*acts):
-    """What the acts return, all begun at the same moment, each in a thread of its own."""
-    results, errors = [None] * len(acts), []
-    barrier = threading.Barrier(len(acts))
-
-    def run(index, act):
-        try:
-            barrier.wait(10)
-            results[index] = act()
-        except Exception as error:
-            errors.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=each) for each in enumerate(acts)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert errors == []
-    return results
 
 
 def enrolling(entries, **options):
