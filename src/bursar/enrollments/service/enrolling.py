@@ -124,10 +124,9 @@ class _Command:
         # each other.
         is_first_look = not likely_new or connection.vendor == "mysql"
         existing = read_seats([pair for pair in known if is_first_look or self._is_refused(pair)])
-        closed_out = [pair for pair in known if self._is_refused(pair) and not _is_in(existing.get(pair))]
-        allowed = find_allowed(closed_out, self.people)
-        self._let_in = allowed | find_team([pair for pair in closed_out if pair not in allowed], self.runs)
-        open_pairs = [pair for pair in known if self._target(pair, existing.get(pair)) is not None]
+        open_pairs = self._find_open(known, existing)
+        if self._find_let_in(known, existing):
+            open_pairs = self._find_open(known, existing)
         open_pairs = self._filter(open_pairs, existing)
         if open_pairs:
             make_seat_locks(self._limits(open_pairs))
@@ -155,6 +154,18 @@ class _Command:
             else:
                 known.append(pair)
         return known
+
+    def _find_open(self, pairs: Collection[Pair], existing: Mapping[Pair, Seat]) -> list[Pair]:
+        """Those of the pairs whose places must be made or changed, and may be."""
+        return [pair for pair in pairs if self._target(pair, existing.get(pair)) is not None]
+
+    def _find_let_in(self, pairs: Collection[Pair], existing: Mapping[Pair, Seat]) -> bool:
+        """Finds for whom of the refused a closed run is open; says whether there is anybody."""
+        refused = [pair for pair in pairs if isinstance(self.places.get(pair), Refusal)]
+        closed_out = [pair for pair in refused if not _is_in(existing.get(pair))]
+        allowed = find_allowed(closed_out, self.people)
+        self._let_in = allowed | find_team([pair for pair in closed_out if pair not in allowed], self.runs)
+        return bool(self._let_in)
 
     def _filter(self, pairs: list[Pair], existing: Mapping[Pair, Seat]) -> list[Pair]:
         """Those of the pairs that no pipeline of the operator's prevents; the others are refused."""
