@@ -5,7 +5,8 @@ that adrs name) and ``lms_update_or_create_enrollment`` (its successor), ``enrol
 Contract: enrollments 2.1 to 2.5. No request, no embargo, no authorization, no e-mail opt-in: callers have
 seen to that. People are named by username, and enrollments are the LMS's JSON (``wire.to_enrollment``).
 
-For many people call ``api.enroll``: these do one at a time.
+For many people call ``api.enroll``: these do one at a time. Each is a transaction of its own and refuses to
+run inside another one, unlike the LMS's.
 """
 
 import logging

@@ -58,11 +58,13 @@ def object_of(request: Request) -> Mapping[str, Any]:
 def check_run_key(text: str) -> str:
     """The text itself, if it is a course run's key; a 400 otherwise."""
     if not catalog.is_run_key(text):
-        # The beginning of the sentence is one that clients look for.
-        raise Refused.because(
-            400, _("No course '%(key)s' found for enrollment") % {"key": text[:255]}, "invalid_course_id"
-        )
+        raise Refused.because(400, no_course(text), "invalid_course_id")
     return text
+
+
+def no_course(key: str) -> str:
+    """That there is no such course run. Clients look for the first words, so they have no translation."""
+    return f"No course '{key[:255]}' found for enrollment"
 
 
 def set_csrf_cookie(request: Request) -> None:

@@ -28,6 +28,7 @@ from bursar.enrollments.rest.base import (
     is_privileged,
     is_staff,
     lms_user_id_of,
+    no_course,
     object_of,
     username_of,
 )
@@ -158,8 +159,7 @@ class PostEnrollment:
         self._check_objection(person, entry.run_key)
         self._check_change(entry)
         if run is None:
-            text = _("No course '%(key)s' found for enrollment") % {"key": entry.run_key}
-            raise Refused.because(400, text, "unknown_course_run")
+            raise Refused.because(400, no_course(entry.run_key), "unknown_course_run")
         cohort = _find_cohort(run.key, cohort_name) if cohort_name else None
         by = lms_user_id_of(self._request)
         (outcome,) = enroll([entry], by=by, people={person.lms_user_id: person}, runs={run.key: run})
@@ -262,9 +262,10 @@ def _invalid(field: str, reason: str) -> Refused:
 
 
 def _mode_mismatch(there: Enrollment, mode: str) -> Refused:
-    # Clients look for the first three words.
-    text = _("Enrollment mode mismatch: the place is in %(present)s, not in %(wanted)s, and was not ended.")
-    return Refused.because(400, text % {"present": there.mode, "wanted": mode}, "mode_mismatch")
+    text = _("the place is in %(present)s, not in %(wanted)s, and was not ended.")
+    # Clients look for the first three words, so they have no translation.
+    message = "Enrollment mode mismatch: " + text % {"present": there.mode, "wanted": mode}
+    return Refused.because(400, message, "mode_mismatch")
 
 
 def _refused(refusal: Refusal, run: Run) -> Refused:
