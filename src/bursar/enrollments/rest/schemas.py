@@ -62,7 +62,9 @@ class PostedEnrollmentSerializer(serializers.Serializer[Any]):
 
     course_details = CourseDetailsSerializer()
     user = serializers.CharField(required=False, help_text="A username; yours if left out.")
-    email = serializers.CharField(required=False, help_text="Instead of user; for staff and servers.")
+    email = serializers.CharField(
+        required=False, help_text="Instead of user, if confirmed; for staff and servers."
+    )
     mode = serializers.CharField(
         required=False,
         allow_null=True,
