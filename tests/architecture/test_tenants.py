@@ -24,6 +24,8 @@ from tests.architecture.tenants import Answer, Tenants, make_tenants
 from tests.architecture.urlconf import METHODS, list_routes
 from tests.architecture.world import ADMIN, LEARNER, OF_THE_PLATFORM, OUTSIDER, PEOPLE, SAM, Ids
 
+pytestmark = pytest.mark.once  # who may do what is decided before any database is asked
+
 EVERY_CALL = pytest.mark.parametrize("call", CALLS, ids=str)
 EVERY_WRITE = pytest.mark.parametrize("call", [each for each in CALLS if each.method != "GET"], ids=str)
 WITH_IDS = pytest.mark.parametrize("call", [each for each in CALLS if each.names()], ids=str)
@@ -43,7 +45,6 @@ def tenants(db: None) -> Iterator[Tenants]:
         yield made
 
 
-@pytest.mark.once
 def test_every_route_is_classified():
     known = {call.path for call in CALLS}
     unknown = [each.path for each in ROUTES if each.path not in known]

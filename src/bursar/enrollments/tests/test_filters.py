@@ -13,7 +13,7 @@ from bursar.enrollments.data import EnrollmentEntry, OnExisting
 from bursar.enrollments.models import ManualEnrollmentAudit
 from tests.cast import BOB, CS50_RUN, DANA, OLGA, PYTHON_RUN
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 POST = "/api/enrollment/v1/enrollment"
 BULK = "/api/bulk_enroll/v1/bulk_enroll"

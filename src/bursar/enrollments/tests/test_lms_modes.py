@@ -9,7 +9,7 @@ from bursar.enrollments import api
 from bursar.enrollments.tests.places import AUDIT, EXPIRED_VERIFIED, HONOR, VERIFIED, YESTERDAY
 from bursar.enrollments.tests.scenes import RUN, make_run
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 PROVIDER = {"namespace": "credit", "name": "provider_id", "value": "asu"}
 CREDIT = ModeToSave("credit", price_cents=5_000)

@@ -20,7 +20,7 @@ from bursar.enrollments.tests.scenes import NO_SUCH_RUN, RUN, make_run
 from tests.cast import BOB, DANA, OLGA
 from tests.countries import BRITISH, EUROPEAN, JAPANESE, KOREAN, UNKNOWN
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 # Embargo
 

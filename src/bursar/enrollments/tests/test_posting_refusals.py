@@ -28,7 +28,7 @@ from bursar.identity.models import User
 from tests.cast import BOB, DANA, OLGA
 from tests.countries import KOREAN
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 # The course run

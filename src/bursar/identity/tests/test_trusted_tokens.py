@@ -21,6 +21,8 @@ ACCOUNT = "/api/user/v1/accounts/bob"
 SECRET = "the-symmetric-secret-of-the-lms-0123456789"
 OTHER = Lms("https://other.test", audience="other", key="other")
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def two(db: None) -> Iterator[Lms]:
