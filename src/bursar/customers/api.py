@@ -2,11 +2,12 @@
 
 ``find_customers``, ``get_customer`` and ``find_customer_by_slug`` say who the customers are,
 ``find_links`` and ``is_linked`` who learns there. ``link_learners`` and ``make_admins`` change that.
-``enroll_in_bulk`` gets people into runs at a customer's expense. ``save_customers`` makes customers as a
+``enroll_in_bulk`` gets people into runs at a customer's expense, and ``rehearse_in_bulk`` says what it
+would do. ``save_customers`` makes customers as a
 world file wants them.
 """
 
-from bursar.customers.service.bulk import enroll_in_bulk
+from bursar.customers.service.bulk import enroll_in_bulk, rehearse_in_bulk
 from bursar.customers.service.linking import find_links, is_linked
 from bursar.customers.service.members import link_learners, make_admins
 from bursar.customers.service.organizations import (
@@ -25,5 +26,6 @@ __all__ = [
     "is_linked",
     "link_learners",
     "make_admins",
+    "rehearse_in_bulk",
     "save_customers",
 ]

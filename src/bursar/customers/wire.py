@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from bursar.customers.data import PairOutcome, PairVerdict
 
@@ -30,7 +31,7 @@ def bulk_results(outcomes: Sequence[PairOutcome]) -> dict[str, Any]:
                     **place,
                     "created": outcome.created,
                     "activation_link": pair.activation_link,
-                    "enterprise_fulfillment_source_uuid": str(outcome.fulfillment_uuid),
+                    "enterprise_fulfillment_source_uuid": _text(outcome.fulfillment_uuid),
                 }
             )
         elif refusal is None:
@@ -54,6 +55,10 @@ def bulk_results(outcomes: Sequence[PairOutcome]) -> dict[str, Any]:
     if invalid_pairs:
         results["invalid_pairs"] = invalid_pairs
     return results
+
+
+def _text(uuid: UUID | None) -> str | None:
+    return None if uuid is None else str(uuid)
 
 
 def bulk_status(results: dict[str, Any]) -> int:

@@ -1,7 +1,7 @@
 """The door of enrollments: put people into runs, take them out, and say who is in.
 
-``enroll`` takes any number of entries. The functions and exceptions from ``lms`` are the LMS's own, for code
-that calls them today: one person at a time, by username.
+``enroll`` takes any number of entries, and ``rehearse`` says what it would do with them. The functions and
+exceptions from ``lms`` are the LMS's own, for code that calls them today: one person at a time, by username.
 """
 
 from bursar.enrollments.lms import (
@@ -32,7 +32,7 @@ from bursar.enrollments.lms import (
     update_enrollment,
     validate_course_mode,
 )
-from bursar.enrollments.service.enrolling import enroll
+from bursar.enrollments.service.enrolling import enroll, rehearse
 from bursar.enrollments.service.leaving import leave_all
 from bursar.enrollments.service.places import find_enrollments, list_enrollments
 
@@ -63,6 +63,7 @@ __all__ = [
     "list_enrollments",
     "lms_enroll_user_in_course",
     "lms_update_or_create_enrollment",
+    "rehearse",
     "set_enrollment_attributes",
     "unenroll_user_from_all_courses",
     "update_enrollment",

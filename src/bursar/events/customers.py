@@ -8,9 +8,11 @@ from bursar.events.base import EventType
 
 @dataclass(frozen=True, slots=True)
 class LearnerEnrolled:
-    """A customer pays for a learner's place in a run.
+    """A customer pays for a learner's place in a run: all that an order for it needs.
 
-    ``is_new`` is false when the learner was in the run already and only what pays for it is new.
+    ``is_new`` is false when the learner was in the run already and only what pays for it is new. The customer
+    gets ``discount_percent`` of the price. ``is_default_auto_enrollment``: an intention of the customer's led
+    to it.
     """
 
     customer_uuid: UUID
@@ -19,6 +21,12 @@ class LearnerEnrolled:
     mode: str
     fulfillment_uuid: UUID
     is_new: bool
+    username: str = ""
+    email: str = ""
+    subsidy_kind: str = "license"
+    subsidy_uuid: UUID | None = None
+    discount_percent: float = 100.0
+    is_default_auto_enrollment: bool = False
 
 
 LEARNERS_ENROLLED = EventType("customer.learner_enrolled", LearnerEnrolled, keyed_by="customer")

@@ -43,6 +43,9 @@ class BulkOptionsSerializer(serializers.Serializer[Any]):
     """What a request says beside its pairs."""
 
     notify = serializers.BooleanField(default=False)
+    dry_run = serializers.BooleanField(
+        default=False, help_text="A rehearsal: says what would become of each pair, and does nothing."
+    )
     discount = serializers.DecimalField(
         max_digits=8, decimal_places=5, min_value=Decimal(0), max_value=Decimal(100), default=Decimal(100)
     )
@@ -67,7 +70,9 @@ class BulkSuccessSerializer(serializers.Serializer[Any]):
     course_run_key = serializers.CharField()
     created = serializers.BooleanField()
     activation_link = serializers.CharField(allow_null=True)
-    enterprise_fulfillment_source_uuid = serializers.UUIDField()
+    enterprise_fulfillment_source_uuid = serializers.UUIDField(
+        allow_null=True, help_text="Null only in a rehearsal: there is none yet."
+    )
 
 
 class BulkPendingSerializer(serializers.Serializer[Any]):
@@ -90,7 +95,7 @@ class BulkFailureSerializer(serializers.Serializer[Any]):
 
 
 class BulkResultsSerializer(serializers.Serializer[Any]):
-    """What became of each pair. The last three keys are there only when they list something."""
+    """What became of each pair. The last keys are there only when they have something to say."""
 
     successes = BulkSuccessSerializer(many=True)
     pending = BulkPendingSerializer(many=True)
@@ -98,6 +103,7 @@ class BulkResultsSerializer(serializers.Serializer[Any]):
     invalid_user_ids = serializers.ListField(child=serializers.IntegerField(), required=False)
     invalid_email_addresses = serializers.ListField(child=serializers.CharField(), required=False)
     invalid_pairs = BulkFailureSerializer(many=True, required=False)
+    dry_run = serializers.BooleanField(required=False, help_text="True if this was a rehearsal.")
 
 
 def read_pairs(body: Mapping[str, Any]) -> list[BulkPair]:

@@ -28,10 +28,16 @@ class BulkEnrollmentView(APIView):
         description=(
             "Each pair stands for itself: what can be done is done, and the answer says what became of each. "
             "People without a confirmed account wait until they have one. "
-            "The same request again changes nothing."
+            "The same request again changes nothing. With `dry_run` nothing is done, and the answer is a 200 "
+            "with what would become of each pair."
         ),
         request=BulkEnrollmentSerializer,
-        responses={201: BulkResultsSerializer, 202: BulkResultsSerializer, 409: BulkResultsSerializer},
+        responses={
+            200: BulkResultsSerializer,
+            201: BulkResultsSerializer,
+            202: BulkResultsSerializer,
+            409: BulkResultsSerializer,
+        },
         tags=["customers"],
     )
     @idempotent
@@ -41,13 +47,18 @@ class BulkEnrollmentView(APIView):
         body = body_of(request)
         options = BulkOptionsSerializer(data=body)
         options.is_valid(raise_exception=True)
+        pairs = read_pairs(body)
+        linked_to = caller.lms_user_id if must_be_linked(caller, customer_uuid) else None
+        if options.validated_data["dry_run"]:
+            foreseen = api.rehearse_in_bulk(customer_uuid=customer_uuid, pairs=pairs, linked_to=linked_to)
+            return Response({**wire.bulk_results(foreseen), "dry_run": True})
         outcomes = api.enroll_in_bulk(
             customer_uuid=customer_uuid,
-            pairs=read_pairs(body),
+            pairs=pairs,
             by=caller.lms_user_id,
             notify=options.validated_data["notify"],
             discount_percent=options.validated_data["discount"],
-            linked_to=caller.lms_user_id if must_be_linked(caller, customer_uuid) else None,
+            linked_to=linked_to,
         )
         results = wire.bulk_results(outcomes)
         return Response(results, status=wire.bulk_status(results))

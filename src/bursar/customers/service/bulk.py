@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from bursar.catalog.data import CustomerCatalog, Run
 from bursar.customers.data import (
     BULK_LIMIT,
     BulkPair,
@@ -22,8 +23,12 @@ from bursar.customers.data import (
 from bursar.customers.service.mails import enrolled_messages, pending_messages
 from bursar.customers.service.organizations import get_active_customer
 from bursar.customers.service.pairs import WaitingWish, Wish, understand
-from bursar.customers.service.sponsoring import Sponsoring
-from bursar.customers.service.waiting import add_pending_enrollments, enroll_waiting
+from bursar.customers.service.sponsoring import Sponsored, Sponsoring
+from bursar.customers.service.waiting import (
+    add_pending_enrollments,
+    enroll_waiting,
+    foresee_pending_enrollments,
+)
 from bursar.lib import sets
 from bursar.lib.outcomes import Refusal
 from bursar.notifications import api as notifications
@@ -41,12 +46,15 @@ def enroll_in_bulk(
     notify: bool = False,
     discount_percent: Decimal = FULL_DISCOUNT,
     linked_to: int | None = None,
+    runs: Mapping[str, Run] | None = None,
+    catalogs: Collection[CustomerCatalog] | None = None,
 ) -> list[PairOutcome]:
     """Gets people into runs at the customer's expense; one outcome per pair (1 to 10,000), in order.
 
     Accounts are linked and enrolled in the best mode of the run; addresses that no account has
     confirmed wait until one does. A repeat changes nothing; what was revoked or left comes back.
-    ``notify`` mails each learner once about all their new courses.
+    ``notify`` mails each learner once about all their new courses. ``runs`` (those of the pairs) and
+    ``catalogs`` (the customer's) are what the caller has just looked up, if it has.
     Refusals: ``invalid_email``, ``unknown_user``, ``user_mismatch``, ``not_relinkable``,
     ``unknown_course_run``, ``not_in_catalog``, ``invalid_license``, ``invalid_transaction``,
     ``invalid_subsidy``, and those of ``enrollments.api.enroll``.
@@ -55,21 +63,59 @@ def enroll_in_bulk(
     Effects: the three transactions of ``sponsoring`` for each 1,000 pairs of accounts, one for each 1,000 of
     addresses. A crash on the way is mended by the same call again.
     """
-    if len(pairs) > BULK_LIMIT:
-        raise TooManyPairs(f"One request may hold {BULK_LIMIT:,} pairs, this one has {len(pairs):,}.")
+    _check_count(pairs)
     customer = get_active_customer(customer_uuid, linked_to=linked_to)
-    understood = understand(customer_uuid, pairs)
+    understood = understand(
+        customer_uuid, pairs, discount_percent=discount_percent, runs=runs, catalogs=catalogs
+    )
     request = _Request(customer, by, notify, discount_percent)
     outcomes = {index: _failed(pairs[index], refusal) for index, refusal in understood.refusals.items()}
-    for wishes in _chunks(understood.wishes, learner=lambda wish: wish.person.lms_user_id):
+    for wishes in _chunks_of_accounts(understood.wishes):
         outcomes.update(request.enroll(wishes))
     for waiting in _chunks(understood.waiting, learner=lambda wish: wish.email):
         outcomes.update(request.make_wait(waiting))
     return [outcomes[index] for index in range(len(pairs))]
 
 
+def rehearse_in_bulk(
+    *,
+    customer_uuid: UUID,
+    pairs: Sequence[BulkPair],
+    linked_to: int | None = None,
+    runs: Mapping[str, Run] | None = None,
+    catalogs: Collection[CustomerCatalog] | None = None,
+) -> list[PairOutcome]:
+    """What ``enroll_in_bulk`` would do with these pairs now: the same outcomes, and nothing is written.
+
+    A fulfillment that would be made has no uuid yet. Errors as there.
+    Effects: reads only; a constant number of statements for each 1,000 people.
+    """
+    _check_count(pairs)
+    get_active_customer(customer_uuid, linked_to=linked_to)
+    understood = understand(
+        customer_uuid, pairs, discount_percent=FULL_DISCOUNT, runs=runs, catalogs=catalogs
+    )
+    outcomes = {index: _failed(pairs[index], refusal) for index, refusal in understood.refusals.items()}
+    # In the order in which they would be done: it decides who gets the last places of a run.
+    wishes = [wish for chunk in _chunks_of_accounts(understood.wishes) for wish in chunk]
+    foreseen = Sponsoring(customer_uuid, wishes, None, EnrollmentSource.CUSTOMER_ADMIN).rehearse()
+    outcomes.update(_enrolled(wishes, foreseen))
+    begun = foresee_pending_enrollments(customer_uuid, understood.waiting)
+    outcomes.update(_pending(understood.waiting, begun))
+    return [outcomes[index] for index in range(len(pairs))]
+
+
+def _check_count(pairs: Sequence[BulkPair]) -> None:
+    if len(pairs) > BULK_LIMIT:
+        raise TooManyPairs(f"One request may hold {BULK_LIMIT:,} pairs, this one has {len(pairs):,}.")
+
+
 def _failed(pair: BulkPair, refusal: Refusal) -> PairOutcome:
     return PairOutcome(pair, PairVerdict.FAILED, pair.email, pair.lms_user_id, refusal=refusal)
+
+
+def _chunks_of_accounts(wishes: Sequence[Wish]) -> Iterator[list[Wish]]:
+    return _chunks(wishes, learner=lambda wish: wish.person.lms_user_id)
 
 
 def _chunks(wishes: Sequence[WishT], *, learner: Callable[[WishT], Hashable]) -> Iterator[list[WishT]]:
@@ -106,18 +152,7 @@ class _Request:
             if self.notify:
                 new = [wish for wish, result in zip(wishes, results, strict=True) if result.is_new]
                 notifications.send(enrolled_messages(self.customer, new, batch=uuid.uuid4()), by=self.by)
-        return {
-            wish.index: PairOutcome(
-                wish.pair,
-                PairVerdict.ENROLLED if result.refusal is None else PairVerdict.FAILED,
-                wish.person.email if wish.pair.email is None else wish.pair.email,
-                wish.person.lms_user_id,
-                result.is_new,
-                result.fulfillment_uuid,
-                result.refusal,
-            )
-            for wish, result in zip(wishes, results, strict=True)
-        }
+        return _enrolled(wishes, results)
 
     def make_wait(self, wishes: Sequence[WaitingWish]) -> dict[int, PairOutcome]:
         """Makes pairs wait for their addresses."""
@@ -125,18 +160,37 @@ class _Request:
             begun = add_pending_enrollments(
                 self.customer.uuid, wishes, discount_percent=self.discount_percent, by=self.by
             )
-            new = _first_of_each(wishes, begun)
             if self.notify:
-                messages = pending_messages(
-                    self.customer, [wishes[i] for i in sorted(new)], batch=uuid.uuid4()
-                )
-                notifications.send(messages, by=self.by)
+                new = [wishes[position] for position in sorted(_first_of_each(wishes, begun))]
+                notifications.send(pending_messages(self.customer, new, batch=uuid.uuid4()), by=self.by)
         # Somebody may have confirmed an address after we looked and before these rows could be seen.
         enroll_waiting({wish.email for wish in wishes})
-        return {
-            wish.index: PairOutcome(wish.pair, PairVerdict.PENDING, wish.pair.email, created=position in new)
-            for position, wish in enumerate(wishes)
-        }
+        return _pending(wishes, begun)
+
+
+def _enrolled(wishes: Sequence[Wish], results: Sequence[Sponsored]) -> dict[int, PairOutcome]:
+    """The outcomes of accounts by their places in the request."""
+    return {
+        wish.index: PairOutcome(
+            wish.pair,
+            PairVerdict.ENROLLED if result.refusal is None else PairVerdict.FAILED,
+            wish.person.email if wish.pair.email is None else wish.pair.email,
+            wish.person.lms_user_id,
+            result.is_new,
+            result.fulfillment_uuid,
+            result.refusal,
+        )
+        for wish, result in zip(wishes, results, strict=True)
+    }
+
+
+def _pending(wishes: Sequence[WaitingWish], begun: set[tuple[str, str]]) -> dict[int, PairOutcome]:
+    """The outcomes of addresses by their places in the request."""
+    new = _first_of_each(wishes, begun)
+    return {
+        wish.index: PairOutcome(wish.pair, PairVerdict.PENDING, wish.pair.email, created=position in new)
+        for position, wish in enumerate(wishes)
+    }
 
 
 def _first_of_each(wishes: Sequence[WaitingWish], begun: set[tuple[str, str]]) -> set[int]:

@@ -81,6 +81,17 @@ def link_people(customer_uuid: UUID, lms_user_ids: Iterable[int], *, by: int | N
     return Links(uuids, created, frozenset(ensured.created))
 
 
+def foresee_links(customer_uuid: UUID, lms_user_ids: Collection[int]) -> Links:
+    """What ``link_people`` would give, without linking anybody: who has no row yet gets a made-up key."""
+    found = find_links(customer_uuid=customer_uuid, lms_user_ids=lms_user_ids)
+    wanted = set(lms_user_ids)
+    barred = {each for each, link in found.items() if not (link.is_linked or link.is_relinkable)}
+    unlinked = {each for each, link in found.items() if not link.is_linked} - barred
+    uuids = {each: found[each].uuid if each in found else uuid.uuid4() for each in wanted - barred}
+    fresh = frozenset(wanted - found.keys())
+    return Links(uuids, fresh | unlinked, fresh)
+
+
 def assign_role(customer_uuid: UUID, role: str, lms_user_ids: Iterable[int], *, by: int | None) -> None:
     """Gives the people a role at the customer."""
     assignments = [RoleAssignment(each, role, customer_uuid) for each in sorted(lms_user_ids)]

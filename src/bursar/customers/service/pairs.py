@@ -1,13 +1,14 @@
 """What the pairs of bulk enrollment mean: which person or address, which run, what pays for it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from uuid import UUID
 
 from django.utils.translation import gettext as _
 
 from bursar.catalog import api as catalog
-from bursar.catalog.data import Run
+from bursar.catalog.data import CustomerCatalog, Run
 from bursar.customers.data import BulkPair, FulfillmentKind
 from bursar.customers.service.linking import invalid_email
 from bursar.customers.service.sponsoring import Place, Subsidy
@@ -63,13 +64,21 @@ class Understood:
     refusals: dict[int, Refusal]
 
 
-def understand(customer_uuid: UUID, pairs: Sequence[BulkPair]) -> Understood:
+def understand(
+    customer_uuid: UUID,
+    pairs: Sequence[BulkPair],
+    *,
+    discount_percent: Decimal,
+    runs: Mapping[str, Run] | None,
+    catalogs: Collection[CustomerCatalog] | None,
+) -> Understood:
     """Finds whom and what the pairs mean.
 
-    Effects: reads only, five queries for up to 1,000 people and runs.
+    ``runs`` and ``catalogs`` are what the caller has looked up, if it has.
+    Effects: reads only, at most four queries for up to 1,000 people and runs.
     """
     directory = _Directory(pairs)
-    courses = _Courses(customer_uuid, {pair.run_key for pair in pairs})
+    courses = _Courses(customer_uuid, {pair.run_key for pair in pairs}, runs, catalogs)
     subsidies = _Subsidies()
     understood = Understood([], [], {})
     for index, pair in enumerate(pairs):
@@ -84,7 +93,12 @@ def understand(customer_uuid: UUID, pairs: Sequence[BulkPair]) -> Understood:
             understood.refusals[index] = subsidy
         elif isinstance(who, Person):
             run, mode = place
-            understood.wishes.append(Wish(who, run, mode, subsidy, pair.force, index, pair))
+            understood.wishes.append(
+                Wish(
+                    who, run, mode, subsidy, pair.force, pair.is_default_auto_enrollment, discount_percent,
+                    index, pair,
+                )
+            )  # fmt: skip
         else:
             run, mode = place
             closed = courses.refusal(run, pair.force)
@@ -169,14 +183,24 @@ class _Directory:
 class _Courses:
     """The runs that pairs name, and whether the customer may use them."""
 
-    def __init__(self, customer_uuid: UUID, keys: Iterable[str]) -> None:
+    def __init__(
+        self,
+        customer_uuid: UUID,
+        keys: Iterable[str],
+        runs: Mapping[str, Run] | None,
+        catalogs: Collection[CustomerCatalog] | None,
+    ) -> None:
         self._moment = clock.now()
-        self.runs = catalog.find_runs([key for key in keys if catalog.is_run_key(key)])
-        self._places = self._judge(customer_uuid, self.runs)
+        if runs is None:
+            runs = catalog.find_runs([key for key in keys if catalog.is_run_key(key)])
+        if catalogs is None:
+            catalogs = catalog.list_catalogs(customer_uuid=customer_uuid) if runs else []
+        self._places = self._judge(runs, catalogs)
         self._closed: dict[tuple[str, bool], Refusal | None] = {}
 
-    def _judge(self, customer_uuid: UUID, runs: Mapping[str, Run]) -> dict[str, tuple[Run, str] | Refusal]:
-        catalogs = catalog.list_catalogs(customer_uuid=customer_uuid) if runs else []
+    def _judge(
+        self, runs: Mapping[str, Run], catalogs: Collection[CustomerCatalog]
+    ) -> dict[str, tuple[Run, str] | Refusal]:
         places: dict[str, tuple[Run, str] | Refusal] = {}
         for key, run in runs.items():
             if any(each.contains(run.course_key) for each in catalogs):

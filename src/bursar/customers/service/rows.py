@@ -1,5 +1,6 @@
 """Rows that must exist afterwards: made where they are missing, revived where they are not as wanted."""
 
+import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -81,6 +82,23 @@ def ensure(
     stale = [key for key in keys if key in known and revive(key, known[key]) is not None]
     revived = _revive(table, stale, revive, revived_columns, by) if stale else frozenset()
     return Ensured(created, known, revived)
+
+
+def foresee(
+    keys: Collection[KeyT],
+    *,
+    known: Mapping[KeyT, Row],
+    revive: Callable[[KeyT, Row], Row | None] = lambda key, row: None,
+) -> Ensured[KeyT]:
+    """What ``ensure`` would do, if ``known`` are all the rows that there are.
+
+    Rows that would be made get a key that nothing will ever have.
+    """
+    return Ensured(
+        created={key: uuid.uuid4() for key in keys if key not in known},
+        present={key: known[key] for key in keys if key in known},
+        revived=frozenset(key for key in keys if key in known and revive(key, known[key]) is not None),
+    )
 
 
 def _revive(

@@ -6,8 +6,9 @@ over what is there; who was enrolled before the crash still counts as new until 
 """
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
@@ -15,8 +16,8 @@ from django.db import transaction
 from bursar.catalog.data import Run
 from bursar.customers import models
 from bursar.customers.data import EnrollmentSource
-from bursar.customers.service.linking import Links, link_people, not_relinkable
-from bursar.customers.service.rows import Ensured, Row, Table, ensure
+from bursar.customers.service.linking import Links, foresee_links, link_people, not_relinkable
+from bursar.customers.service.rows import Ensured, Row, Table, ensure, foresee
 from bursar.enrollments import api as enrollments
 from bursar.enrollments.data import EnrollmentEntry, EnrollmentOutcome
 from bursar.events.customers import LEARNERS_ENROLLED, LearnerEnrolled
@@ -44,11 +45,16 @@ class Place:
     mode: str
     subsidy: Subsidy
     force: bool
+    is_default_auto_enrollment: bool
+    discount_percent: Decimal
 
 
 @dataclass(slots=True)
 class Sponsored:
-    """What became of a place. ``is_new`` says that this command is the one that got the learner in."""
+    """What became of a place. ``is_new`` says that this command is the one that got the learner in.
+
+    In a rehearsal a fulfillment that would be made has no uuid.
+    """
 
     fulfillment_uuid: UUID | None = None
     is_new: bool = False
@@ -59,7 +65,7 @@ class Sponsored:
 class Sponsoring:
     """One chunk of people who get into runs at a customer's expense.
 
-    ``prepare`` first, outside of any transaction; then ``write``, in the caller's.
+    ``prepare`` first, outside of any transaction; then ``write``, in the caller's. Or ``rehearse`` alone.
     """
 
     customer_uuid: UUID
@@ -77,12 +83,21 @@ class Sponsoring:
         people = {place.person.lms_user_id for place in self.places}.union(self.lms_user_ids)
         with transaction.atomic(durable=True):
             self.links = link_people(self.customer_uuid, people, by=self.by)
-        old = [each for each in self.links.uuids if each not in self.links.fresh]
-        if old:
-            self._read_what_is_there(old)
-        self._enroll()
+        self._read_what_is_there()
+        entries, known, runs = self._entries()
+        outcomes = enrollments.enroll(
+            list(entries.values()),
+            by=self.by,
+            people=known,
+            runs=runs,
+            likely_new=self.links.fresh.issuperset(self.links.uuids),
+        )
+        self._enrolled = dict(zip(entries, outcomes, strict=True))
 
-    def _read_what_is_there(self, lms_user_ids: Collection[int]) -> None:
+    def _read_what_is_there(self) -> None:
+        lms_user_ids = [each for each in self.links.uuids if each not in self.links.fresh]
+        if not lms_user_ids:
+            return
         rows = models.SponsoredEnrollment.objects.filter(
             link__customer_id=self.customer_uuid,
             link__lms_user_id__in=lms_user_ids,
@@ -94,7 +109,8 @@ class Sponsoring:
             if fulfillment_uuid is not None:
                 self._fulfillments[lms_user_id, run_key, kind, subsidy_uuid] = (fulfillment_uuid, revoked)
 
-    def _enroll(self) -> None:
+    def _entries(self) -> tuple[dict[Pair, EnrollmentEntry], dict[int, Person], dict[str, Run]]:
+        """Who is to be enrolled where, each place once, and the people and runs of these places."""
         linked = self.links.uuids
         entries: dict[Pair, EnrollmentEntry] = {}
         people: dict[int, Person] = {}
@@ -106,25 +122,21 @@ class Sponsoring:
                 entries[pair] = EnrollmentEntry(*pair, place.mode, place.force, self.customer_uuid)
                 people[pair[0]] = person
                 runs[pair[1]] = run
-        outcomes = enrollments.enroll(
-            list(entries.values()),
-            by=self.by,
-            people=people,
-            runs=runs,
-            likely_new=self.links.fresh.issuperset(linked),
-        )
-        self._enrolled = dict(zip(entries, outcomes, strict=True))
+        return entries, people, runs
 
     def write(self) -> list[Sponsored]:
         """Writes down what was sponsored; one outcome per place, in order. Records one event.
 
         Effects: five statements if all is new, none if nothing is.
         """
-        sponsored = self._ensure_sponsored()
-        new_pairs = self._find_new(sponsored)
+        in_run, just_in = self._in_run()
+        sponsored = ensure_sponsored(
+            self.links, in_run, self.source, by=self.by, known=self._sponsored, just_in=just_in
+        )
         fulfillments = self._ensure_fulfillments(sponsored)
         outcomes: list[Sponsored] = []
         facts: dict[_Paid, LearnerEnrolled] = {}
+        new_pairs = self._find_new(sponsored)
         told: set[Pair] = set()
         for place in self.places:
             pair = (place.person.lms_user_id, place.run.key)
@@ -138,25 +150,57 @@ class Sponsoring:
             outcomes.append(Sponsored(fulfillment_uuid, is_new and pair not in told))
             told.add(pair)
             if fulfillments.has_changed(paid):
-                mode = self._enrolled[pair].mode or place.mode
-                facts[paid] = LearnerEnrolled(self.customer_uuid, *pair, mode, fulfillment_uuid, is_new)
+                facts[paid] = self._fact(place, fulfillment_uuid, is_new)
         outbox.record(LEARNERS_ENROLLED, key=str(self.customer_uuid), facts=list(facts.values()), by=self.by)
         return outcomes
+
+    def rehearse(self) -> list[Sponsored]:
+        """What ``prepare`` and ``write`` would do now; one outcome per place, in order. Reads only."""
+        self.links = foresee_links(self.customer_uuid, {place.person.lms_user_id for place in self.places})
+        self._read_what_is_there()
+        entries, people, runs = self._entries()
+        outcomes = enrollments.rehearse(list(entries.values()), people=people, runs=runs)
+        self._enrolled = dict(zip(entries, outcomes, strict=True))
+        in_run, just_in = self._in_run()
+        sponsored = foresee(in_run, known=self._sponsored, revive=_reviver(just_in))
+        new_pairs = self._find_new(sponsored)
+        foreseen: list[Sponsored] = []
+        for place in self.places:
+            pair = (place.person.lms_user_id, place.run.key)
+            refusal = self._refusal(pair, place)
+            if refusal is None:
+                row = self._fulfillments.get((*pair, *place.subsidy))
+                foreseen.append(Sponsored(row[0] if row else None, pair in new_pairs))
+                new_pairs.discard(pair)
+            else:
+                foreseen.append(Sponsored(refusal=refusal))
+        return foreseen
+
+    def _in_run(self) -> tuple[list[Pair], set[Pair]]:
+        """The pairs that are in their runs now, and those of them that this command got in."""
+        in_run = [pair for pair, outcome in self._enrolled.items() if outcome.refusal is None]
+        return in_run, {pair for pair in in_run if self._enrolled[pair].created}
+
+    def _fact(self, place: Place, fulfillment_uuid: UUID, is_new: bool) -> LearnerEnrolled:
+        person, (kind, subsidy_uuid) = place.person, place.subsidy
+        return LearnerEnrolled(
+            customer_uuid=self.customer_uuid,
+            lms_user_id=person.lms_user_id,
+            run_key=place.run.key,
+            mode=self._enrolled[person.lms_user_id, place.run.key].mode or place.mode,
+            fulfillment_uuid=fulfillment_uuid,
+            is_new=is_new,
+            username=person.username,
+            email=person.email,
+            subsidy_kind=kind,
+            subsidy_uuid=subsidy_uuid,
+            discount_percent=float(place.discount_percent),
+            is_default_auto_enrollment=place.is_default_auto_enrollment,
+        )
 
     def _refusal(self, pair: Pair, place: Place) -> Refusal | None:
         outcome = self._enrolled.get(pair)
         return not_relinkable(place.person.email) if outcome is None else outcome.refusal
-
-    def _ensure_sponsored(self) -> Ensured[Pair]:
-        in_run = [pair for pair, outcome in self._enrolled.items() if outcome.refusal is None]
-        return ensure_sponsored(
-            self.links,
-            in_run,
-            self.source,
-            by=self.by,
-            known=self._sponsored,
-            just_in={pair for pair in in_run if self._enrolled[pair].created},
-        )
 
     def _find_new(self, sponsored: Ensured[Pair]) -> set[Pair]:
         """Whom this command got in, and no other: their mail and their ``created`` are ours."""
@@ -221,13 +265,6 @@ def ensure_sponsored(
     Effects: two statements if all is new, none if all is ``known`` and fine.
     """
     moment = clock.now()
-
-    def revive(pair: Pair, row: Row) -> Row | None:
-        _, is_unenrolled, is_saved_for_later = row
-        if is_unenrolled or (is_saved_for_later and pair in just_in):
-            return (False, False, None, moment)
-        return None
-
     return ensure(
         Table(
             models.SponsoredEnrollment,
@@ -240,10 +277,22 @@ def ensure_sponsored(
             uuid.uuid4(), links.uuids[pair[0]], pair[1], source.value, False, False, None, moment, moment,
         ),
         known=known,
-        revive=revive,
+        revive=_reviver(just_in),
         revived_columns=("is_unenrolled", "is_saved_for_later", "unenrolled_at", "modified_at"),
         by=by,
     )  # fmt: skip
+
+
+def _reviver(just_in: Collection[Pair]) -> Callable[[Pair, Row], Row | None]:
+    moment = clock.now()
+
+    def revive(pair: Pair, row: Row) -> Row | None:
+        _, is_unenrolled, is_saved_for_later = row
+        if is_unenrolled or (is_saved_for_later and pair in just_in):
+            return (False, False, None, moment)
+        return None
+
+    return revive
 
 
 def _read_sponsored(links: Links, pairs: Collection[Pair], lock: bool) -> Mapping[Pair, Row]:

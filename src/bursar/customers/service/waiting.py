@@ -85,6 +85,20 @@ def add_pending_enrollments(
     return {(wish.email, wish.run.key) for key, wish in wanted.items() if key[:2] in begun}
 
 
+def foresee_pending_enrollments(customer_uuid: UUID, wishes: Sequence[WaitingWish]) -> set[tuple[str, str]]:
+    """The (address, run key) that ``add_pending_enrollments`` would give. One query, none without wishes."""
+    places = {(wish.email, wish.run.key) for wish in wishes}
+    if not places:
+        return places
+    waiting = models.PendingEnrollment.objects.filter(
+        learner__customer_id=customer_uuid,
+        learner__email__in={email for email, _ in places},
+        run_key__in={run_key for _, run_key in places},
+        state=_WAITING,
+    )
+    return places.difference(waiting.order_by().values_list("learner__email", "run_key"))
+
+
 def enroll_waiting(addresses: Collection[str]) -> None:
     """Does what waits for those of the addresses that an account has confirmed.
 
@@ -211,18 +225,20 @@ def _find_waiting(learners: Sequence[_Learner]) -> list[_Waiting]:
     rows = list(
         models.PendingEnrollment.objects.filter(learner_id__in=by_uuid, state=_WAITING)
         .order_by("created_at", "uuid")
-        .values_list("uuid", "learner_id", "run_key", "mode", "force", "subsidy_kind", "subsidy_uuid")
+        .values_list(
+            "uuid", "learner_id", "run_key", "mode", "subsidy_kind", "subsidy_uuid", *_WISHED_COLUMNS
+        )
     )
     runs = catalog.find_runs({row[2] for row in rows})
     moment = clock.now()
     waiting: list[_Waiting] = []
-    for row_uuid, learner_uuid, run_key, mode, force, kind, subsidy in rows:
+    for row_uuid, learner_uuid, run_key, mode, kind, subsidy, *wished in rows:
         learner, run = by_uuid[learner_uuid], runs.get(run_key)
         place = None
         if run is not None:
             # The mode may have expired while the learner took time to sign up.
             current = mode if run.has_mode(mode, moment) else run.best_mode(moment)
-            place = Place(learner.person, run, current, (kind, subsidy), force)
+            place = Place(learner.person, run, current, (kind, subsidy), *wished)
         waiting.append(_Waiting(row_uuid, learner, run_key, place))
     return waiting
 
@@ -315,6 +331,8 @@ def _by_key(rows: Any) -> dict[_Key, Row]:
 
 _KEY_COLUMNS = ("learner_id", "run_key", "subsidy_kind", "subsidy_uuid")
 _STATE_COLUMNS = ("uuid", "state", "activation_link")
+_WISHED_COLUMNS = ("force", "is_default_auto_enrollment", "discount_percent")
+"""In the order of the last fields of ``sponsoring.Place``."""
 
 _TABLE = Table(
     models.PendingEnrollment,

@@ -98,6 +98,12 @@ def test_a_learner_is_linked_enrolled_in_the_best_mode_and_sponsored(cast):
         "mode": "verified",
         "fulfillment_uuid": str(outcome.fulfillment_uuid),
         "is_new": True,
+        "username": STRAY.username,
+        "email": STRAY.email,
+        "subsidy_kind": "license",
+        "subsidy_uuid": wanted.license_uuid,
+        "discount_percent": 100.0,
+        "is_default_auto_enrollment": False,
     }
 
 

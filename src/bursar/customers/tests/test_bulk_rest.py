@@ -335,3 +335,20 @@ def test_a_batch_of_the_license_manager_is_answered_in_its_order(post, acme):
     assert [(each["email"], each["course_run_key"]) for each in answered] == [
         (each["email"], each["course_run_key"]) for each in batch
     ]
+
+
+def test_a_rehearsal_says_what_would_become_of_each_pair_and_does_nothing(post):
+    wanted = [item(STRAY.email), item("new@acme.test"), item(BOB.email, PYTHON_CLOSED_RUN)]
+
+    response = post({"enrollments_info": wanted, "notify": True, "dry_run": "true"})
+
+    assert response.status_code == 200
+    body = response.json()
+    assert body["dry_run"] is True
+    (success,), (pending,), (failure,) = body["successes"], body["pending"], body["failures"]
+    assert (success["email"], success["created"]) == (STRAY.email, True)
+    assert success["enterprise_fulfillment_source_uuid"] is None
+    assert (pending["email"], pending["created"]) == ("new@acme.test", True)
+    assert (failure["email"], failure["code"]) == (BOB.email, "enrollment_closed")
+    assert not models.PendingLearner.objects.exists()
+    assert not models.LearnerLink.objects.filter(lms_user_id=STRAY.lms_user_id).exists()

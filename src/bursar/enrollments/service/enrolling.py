@@ -19,7 +19,7 @@ from bursar.enrollments.service.announcing import announce, announce_customers
 from bursar.enrollments.service.attributes import as_stored
 from bursar.enrollments.service.filters import find_kept_out
 from bursar.enrollments.service.places import Change, Pair, Seat, read_seats
-from bursar.enrollments.service.seats import lock_seats, make_seat_locks
+from bursar.enrollments.service.seats import count_seats, lock_seats, make_seat_locks
 from bursar.identity import api as identity
 from bursar.identity.data import Person
 from bursar.lib import clock, sets
@@ -49,21 +49,59 @@ def enroll(
     new; one statement and no transaction if all are taken already. Some more, and a lock, for runs with
     limited room.
     """
+    wishes = _wishes_of(entries)
+    people, runs = _look_up(entries, people, runs)
+    places: dict[Pair, _Place] = {}
+    for chunk in sets.chunks(list(wishes)):
+        command = _Command({pair: wishes[pair] for pair in chunk}, people, runs, clock.now(), by)
+        places.update(command.run(likely_new=likely_new))
+    return _outcomes(entries, places)
+
+
+def rehearse(
+    entries: Sequence[EnrollmentEntry],
+    *,
+    people: Mapping[int, Person] | None = None,
+    runs: Mapping[str, Run] | None = None,
+) -> list[EnrollmentOutcome]:
+    """What ``enroll`` would do with these entries now: the same outcomes, but nothing is written.
+
+    An enrollment that would be made has no uuid and no moment yet. The operator's pipelines are asked, too.
+    Effects: reads only: one statement, some more for runs that are closed or of limited room.
+    """
+    people, runs = _look_up(entries, people, runs)
+    command = _Command(_wishes_of(entries), people, runs, clock.now(), by=None)
+    return _outcomes(entries, command.rehearse())
+
+
+_Place = Refusal | tuple[Seat, bool]
+"""Why somebody isn't in a run, or the enrollment and whether this command made or changed it."""
+
+
+def _wishes_of(entries: Iterable[EnrollmentEntry]) -> dict[Pair, EnrollmentEntry]:
     wishes: dict[Pair, EnrollmentEntry] = {}
     for entry in entries:
         pair = (entry.lms_user_id, entry.run_key)
         other = wishes.get(pair)
         wishes[pair] = entry if other is None or other == entry else _merge(other, entry)
+    return wishes
+
+
+def _look_up(
+    entries: Sequence[EnrollmentEntry],
+    people: Mapping[int, Person] | None,
+    runs: Mapping[str, Run] | None,
+) -> tuple[Mapping[int, Person], Mapping[str, Run]]:
     if people is None:
         people = identity.find_people_by_lms_user_id({entry.lms_user_id for entry in entries})
     if runs is None:
         runs = catalog.find_runs(
             [key for key in {entry.run_key for entry in entries} if catalog.is_run_key(key)]
         )
-    places: dict[Pair, _Place] = {}
-    for chunk in sets.chunks(list(wishes)):
-        command = _Command({pair: wishes[pair] for pair in chunk}, people, runs, clock.now(), by)
-        places.update(command.run(likely_new=likely_new))
+    return people, runs
+
+
+def _outcomes(entries: Sequence[EnrollmentEntry], places: Mapping[Pair, _Place]) -> list[EnrollmentOutcome]:
     outcomes: list[EnrollmentOutcome] = []
     told: set[Pair] = set()
     for entry in entries:
@@ -77,10 +115,6 @@ def enroll(
         told.add(pair)
         outcomes.append(EnrollmentOutcome(entry, *seat[:3], created, *seat[3:]))
     return outcomes
-
-
-_Place = Refusal | tuple[Seat, bool]
-"""Why somebody isn't in a run, or the enrollment and whether this command made or changed it."""
 
 
 class _Target(NamedTuple):
@@ -124,10 +158,7 @@ class _Command:
         # each other.
         is_first_look = not likely_new or connection.vendor == "mysql"
         existing = read_seats([pair for pair in known if is_first_look or self._is_refused(pair)])
-        open_pairs = self._find_open(known, existing)
-        if self._find_let_in(known, existing):
-            open_pairs = self._find_open(known, existing)
-        open_pairs = self._filter(open_pairs, existing)
+        open_pairs = self._find_admitted(known, existing)
         if open_pairs:
             make_seat_locks(self._limits(open_pairs))
         names_customers = any(wish.linked_customer_uuid for wish in self.wishes.values())
@@ -140,6 +171,29 @@ class _Command:
                     self._name_customers()
                     names_customers = False
         return self.places
+
+    def rehearse(self) -> dict[Pair, _Place]:
+        """What ``run`` would do, by the same rules and without a lock."""
+        known = self._refuse_unknown()
+        existing = read_seats(known)
+        open_pairs: Sequence[Pair] = self._find_admitted(known, existing)
+        if limits := self._limits(open_pairs):
+            rooms = count_seats(limits, [pair for pair in open_pairs if pair[1] in limits])
+            open_pairs = self._take_seats(open_pairs, existing, *rooms)
+        for pair in open_pairs:
+            row = existing.get(pair)
+            target = self._target(pair, row)
+            if target is not None:
+                seat = _UNMADE if row is None else row
+                self.places[pair] = (seat._replace(mode=target.mode, is_active=target.is_active), True)
+        return self.places
+
+    def _find_admitted(self, known: list[Pair], existing: Mapping[Pair, Seat]) -> list[Pair]:
+        """Those of the pairs whose places must be made or changed, and may be; but for the room of runs."""
+        open_pairs = self._find_open(known, existing)
+        if self._find_let_in(known, existing):
+            open_pairs = self._find_open(known, existing)
+        return self._filter(open_pairs, existing)
 
     def _refuse_unknown(self) -> list[Pair]:
         known: list[Pair] = []
@@ -237,7 +291,12 @@ class _Command:
 
     def _write(self, pairs: Sequence[Pair], existing: dict[Pair, Seat]) -> list[Pair]:
         """Writes the places; gives those that somebody else made meanwhile and that are to be changed."""
-        pairs = self._take_seats(pairs, existing)
+        limits = self._limits(pairs)
+        if limits:
+            limited = [pair for pair in pairs if pair[1] in limits]
+            rooms = lock_seats(limits, limited)
+            existing.update(read_seats(limited))
+            pairs = self._take_seats(pairs, existing, *rooms)
         created = self._insert([pair for pair in pairs if pair not in existing])
         lost = [pair for pair in pairs if pair not in existing and pair not in created]
         changed = self._change([existing[pair].uuid for pair in pairs if pair in existing])
@@ -251,17 +310,17 @@ class _Command:
         linked = [pair for pair, place in self.places.items() if not isinstance(place, Refusal)]
         announce_customers([self.wishes[pair] for pair in linked], by=self.by)
 
-    def _take_seats(self, pairs: Sequence[Pair], existing: dict[Pair, Seat]) -> Sequence[Pair]:
+    def _take_seats(
+        self,
+        pairs: Sequence[Pair],
+        existing: Mapping[Pair, Seat],
+        free: dict[str, int],
+        seatless: Collection[Pair],
+    ) -> list[Pair]:
         """Those of the pairs for whom there is room, the first ones first; the others are refused."""
-        limits = self._limits(pairs)
-        if not limits:
-            return pairs
-        limited = [pair for pair in pairs if pair[1] in limits]
-        free, seatless = lock_seats(limits, limited)
-        existing.update(read_seats(limited))
         admitted: list[Pair] = []
         for pair in pairs:
-            if pair[1] in limits and self._needs_seat(pair, existing.get(pair)):
+            if pair[1] in free and self._needs_seat(pair, existing.get(pair)):
                 if free[pair[1]] <= 0 and not self.wishes[pair].ignore_room:
                     text = _("%(run_key)s is full.") % {"run_key": pair[1]}
                     self.places[pair] = Refusal("run_full", text)
@@ -324,6 +383,9 @@ class _Command:
         sets.update(models.Enrollment, (*Seat._fields[:4], "attributes", "modified_at"), updates)
         sets.record_history(models.Enrollment, [row[0] for row in updates], kind="~", by=self.by)
         return changes
+
+
+_UNMADE: Any = Seat(None, "", True, None, None)  # type: ignore[arg-type]  # nothing to be found by yet
 
 
 def _is_in(row: Seat | None) -> bool:

@@ -20,12 +20,17 @@ def make_seat_locks(run_keys: Iterable[str]) -> None:
 
 
 def lock_seats(limits: Mapping[str, int], pairs: Collection[Pair]) -> tuple[dict[str, int], set[Pair]]:
-    """Locks the runs against everybody else who puts people into them.
-
-    Gives each run's free seats, and those of the pairs that take none (and perhaps some more of the same
-    people in the same runs): the course's own team (the LMS's rule). Two statements.
-    """
+    """Locks the runs against everybody else who puts people into them, and counts. Two statements."""
     list(models.SeatLock.objects.select_for_update().filter(run_key__in=limits).order_by("run_key"))
+    return count_seats(limits, pairs)
+
+
+def count_seats(limits: Mapping[str, int], pairs: Collection[Pair]) -> tuple[dict[str, int], set[Pair]]:
+    """Each run's free seats, and those of the pairs that take none. One statement.
+
+    The latter are the course's own team (the LMS's rule), perhaps with some more of the same people in the
+    same runs.
+    """
     team = models.CourseRole.objects.filter(role__in=TAKES_NO_SEAT).order_by()
     is_seatless = Exists(team.filter(run_key=OuterRef("run_key"), lms_user_id=OuterRef("lms_user_id")))
     taken = models.Enrollment.objects.filter(~is_seatless, run_key__in=limits, is_active=True).order_by()
