@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from bursar.lib.errors import InvalidInputError, NotFoundError
@@ -126,10 +127,10 @@ class BulkPair:
     activation_link: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PairOutcome:
+class PairOutcome(NamedTuple):
     """What became of a pair: ``enrolled``, ``pending`` (waits for its address), or ``failed`` with a refusal.
 
+    A tuple, for there may be ten thousand: it takes a third of the time of a frozen dataclass.
     ``email`` is the address as the caller wrote it, or the account's. ``created`` is true once: for the
     request that enrolled the learner, or made the pair wait.
     """

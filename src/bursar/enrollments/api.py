@@ -34,7 +34,7 @@ from bursar.enrollments.lms import (
 )
 from bursar.enrollments.service.enrolling import enroll, rehearse
 from bursar.enrollments.service.leaving import leave_all
-from bursar.enrollments.service.places import find_enrollments, list_enrollments
+from bursar.enrollments.service.places import find_enrollments, find_settled, list_enrollments
 
 __all__ = [
     "CourseEnrollmentClosedError",
@@ -53,6 +53,7 @@ __all__ = [
     "add_enrollment",
     "enroll",
     "find_enrollments",
+    "find_settled",
     "get_course_enrollment_details",
     "get_enrollment",
     "get_enrollment_attributes",

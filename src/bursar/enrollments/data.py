@@ -189,6 +189,11 @@ def is_paid(mode: str) -> bool:
     return mode not in FREE_MODES
 
 
+def is_upgrade(before: str, after: str) -> bool:
+    """Whether a free place becomes one that somebody pays for."""
+    return is_paid(after) and not is_paid(before)
+
+
 VERIFIED_MODES = frozenset(
     {
         "verified",

@@ -20,10 +20,12 @@ from bursar.customers.data import (
     PairVerdict,
     TooManyPairs,
 )
+from bursar.customers.service.linking import Links, foresee_links
 from bursar.customers.service.mails import enrolled_messages, pending_messages
 from bursar.customers.service.organizations import get_active_customer
 from bursar.customers.service.pairs import WaitingWish, Wish, understand
-from bursar.customers.service.sponsoring import Sponsored, Sponsoring
+from bursar.customers.service.settled import find_settled
+from bursar.customers.service.sponsoring import Sponsored, Sponsoring, link_for
 from bursar.customers.service.waiting import (
     add_pending_enrollments,
     enroll_waiting,
@@ -70,8 +72,7 @@ def enroll_in_bulk(
     )
     request = _Request(customer, by, notify, discount_percent)
     outcomes = {index: _failed(pairs[index], refusal) for index, refusal in understood.refusals.items()}
-    for wishes in _chunks_of_accounts(understood.wishes):
-        outcomes.update(request.enroll(wishes))
+    outcomes.update(request.enroll_accounts(understood.wishes))
     for waiting in _chunks(understood.waiting, learner=lambda wish: wish.email):
         outcomes.update(request.make_wait(waiting))
     return [outcomes[index] for index in range(len(pairs))]
@@ -98,8 +99,9 @@ def rehearse_in_bulk(
     outcomes = {index: _failed(pairs[index], refusal) for index, refusal in understood.refusals.items()}
     # In the order in which they would be done: it decides who gets the last places of a run.
     wishes = [wish for chunk in _chunks_of_accounts(understood.wishes) for wish in chunk]
-    foreseen = Sponsoring(customer_uuid, wishes, None, EnrollmentSource.CUSTOMER_ADMIN).rehearse()
-    outcomes.update(_enrolled(wishes, foreseen))
+    links = foresee_links(customer_uuid, {wish.person.lms_user_id for wish in wishes})
+    foreseen = Sponsoring(customer_uuid, wishes, links, EnrollmentSource.CUSTOMER_ADMIN).rehearse()
+    outcomes.update(_results(wishes, foreseen))
     begun = foresee_pending_enrollments(customer_uuid, understood.waiting)
     outcomes.update(_pending(understood.waiting, begun))
     return [outcomes[index] for index in range(len(pairs))]
@@ -143,16 +145,32 @@ class _Request:
     notify: bool
     discount_percent: Decimal
 
-    def enroll(self, wishes: Sequence[Wish]) -> dict[int, PairOutcome]:
-        """Enrolls accounts."""
-        sponsoring = Sponsoring(self.customer.uuid, wishes, self.by, EnrollmentSource.CUSTOMER_ADMIN)
-        sponsoring.prepare()
+    def enroll_accounts(self, wishes: Sequence[Wish]) -> dict[int, PairOutcome]:
+        """Enrolls accounts, and passes over those for whom nothing is left to do."""
+        links = link_for(self.customer.uuid, {wish.key[0] for wish in wishes}, by=self.by)
+        old = links.uuids.keys() - links.fresh
+        before = [wish for wish in wishes if wish.key[0] in old]
+        settled = find_settled(before, links)
+        outcomes = {
+            wish.index: _enrolled(wish, settled.granted[wish.index])
+            for wish in before
+            if wish.index in settled.granted
+        }
+        for chunk in _chunks_of_accounts([wish for wish in wishes if wish.index not in outcomes]):
+            outcomes.update(self._enroll_chunk(chunk, links, is_first=settled.is_first))
+        return outcomes
+
+    def _enroll_chunk(
+        self, wishes: Sequence[Wish], links: Links, *, is_first: bool
+    ) -> dict[int, PairOutcome]:
+        sponsoring = Sponsoring(self.customer.uuid, wishes, links, EnrollmentSource.CUSTOMER_ADMIN, self.by)
+        sponsoring.prepare(is_first=is_first)
         with transaction.atomic(durable=True):
             results = sponsoring.write()
             if self.notify:
                 new = [wish for wish, result in zip(wishes, results, strict=True) if result.is_new]
                 notifications.send(enrolled_messages(self.customer, new, batch=uuid.uuid4()), by=self.by)
-        return _enrolled(wishes, results)
+        return _results(wishes, results)
 
     def make_wait(self, wishes: Sequence[WaitingWish]) -> dict[int, PairOutcome]:
         """Makes pairs wait for their addresses."""
@@ -168,20 +186,26 @@ class _Request:
         return _pending(wishes, begun)
 
 
-def _enrolled(wishes: Sequence[Wish], results: Sequence[Sponsored]) -> dict[int, PairOutcome]:
+def _results(wishes: Sequence[Wish], results: Sequence[Sponsored]) -> dict[int, PairOutcome]:
     """The outcomes of accounts by their places in the request."""
     return {
-        wish.index: PairOutcome(
-            wish.pair,
-            PairVerdict.ENROLLED if result.refusal is None else PairVerdict.FAILED,
-            wish.person.email if wish.pair.email is None else wish.pair.email,
-            wish.person.lms_user_id,
-            result.is_new,
-            result.fulfillment_uuid,
-            result.refusal,
+        wish.index: (
+            _enrolled(wish, result.fulfillment_uuid, created=result.is_new)
+            if result.refusal is None
+            else _failed(wish.pair, result.refusal)._replace(email=_address(wish), lms_user_id=wish.key[0])
         )
         for wish, result in zip(wishes, results, strict=True)
     }
+
+
+def _enrolled(wish: Wish, fulfillment_uuid: UUID | None, *, created: bool = False) -> PairOutcome:
+    return PairOutcome(
+        wish.pair, PairVerdict.ENROLLED, _address(wish), wish.key[0], created, fulfillment_uuid
+    )
+
+
+def _address(wish: Wish) -> str:
+    return wish.person.email if wish.pair.email is None else wish.pair.email
 
 
 def _pending(wishes: Sequence[WaitingWish], begun: set[tuple[str, str]]) -> dict[int, PairOutcome]:

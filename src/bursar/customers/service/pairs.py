@@ -1,8 +1,9 @@
 """What the pairs of bulk enrollment mean: which person or address, which run, what pays for it."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -77,14 +78,15 @@ def understand(
     ``runs`` and ``catalogs`` are what the caller has looked up, if it has.
     Effects: reads only, at most four queries for up to 1,000 people and runs.
     """
-    directory = _Directory(pairs)
+    whos = _Remembered(_Directory(pairs).find)
     courses = _Courses(customer_uuid, {pair.run_key for pair in pairs}, runs, catalogs)
-    subsidies = _Subsidies()
+    places = _Remembered(courses.find)
+    subsidies = _Remembered(_read_subsidy)
     understood = Understood([], [], {})
     for index, pair in enumerate(pairs):
-        who = directory.find(pair)
-        place = courses.find(pair.run_key)
-        subsidy = subsidies.find(pair)
+        who = whos[pair.email, pair.lms_user_id]
+        place = places[pair.run_key,]
+        subsidy = subsidies[pair.license_uuid, pair.transaction_id]
         if isinstance(who, Refusal):
             understood.refusals[index] = who
         elif isinstance(place, Refusal):
@@ -95,7 +97,8 @@ def understand(
             run, mode = place
             understood.wishes.append(
                 Wish(
-                    who, run, mode, subsidy, pair.force, pair.is_default_auto_enrollment, discount_percent,
+                    (who.lms_user_id, run.key), who, run, mode, subsidy,
+                    pair.force, pair.is_default_auto_enrollment, discount_percent,
                     index, pair,
                 )
             )  # fmt: skip
@@ -109,22 +112,23 @@ def understand(
     return understood
 
 
-class _Subsidies:
-    """What pays for pairs. A license is usually named many times, so its text is read once."""
+FoundT = TypeVar("FoundT")
 
-    def __init__(self) -> None:
-        self._read: dict[tuple[str | None, str | None], Subsidy | Refusal] = {}
 
-    def find(self, pair: BulkPair) -> Subsidy | Refusal:
-        """The kind and the uuid of what pays for the pair."""
-        written = (pair.license_uuid, pair.transaction_id)
-        subsidy = self._read.get(written)
-        if subsidy is None:
-            subsidy = self._read[written] = _read_subsidy(*written)
-        return subsidy
+class _Remembered(dict[tuple[Any, ...], FoundT]):
+    """Finds out once for each key: people, runs and licenses are named many times in one request."""
+
+    def __init__(self, find: Callable[..., FoundT]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, key: tuple[Any, ...]) -> FoundT:
+        found = self[key] = self._find(*key)
+        return found
 
 
 def _read_subsidy(license_uuid: str | None, transaction_id: str | None) -> Subsidy | Refusal:
+    """The kind and the uuid of what pays for a pair."""
     if (license_uuid is None) == (transaction_id is None):
         return Refusal("invalid_subsidy", _("Name either a license or a transaction."))
     if license_uuid is not None:
@@ -146,21 +150,23 @@ class _Directory:
     def __init__(self, pairs: Sequence[BulkPair]) -> None:
         written = {pair.email for pair in pairs if pair.email is not None}
         self._addresses = {text: emails.normalize(text) for text in written}
-        self._valid = {address for address in set(self._addresses.values()) if emails.is_valid(address)}
-        self._by_email = identity.find_people_by_email(self._valid) if self._valid else {}
+        # To check the form of an address takes longer than to find the account that has it.
+        written = {address for address in self._addresses.values() if address.isprintable()}
+        self._by_email = identity.find_people_by_email(written) if written else {}
+        self._valid = {each for each in written if each in self._by_email or emails.is_valid(each)}
         self.people = {person.lms_user_id: person for person in self._by_email.values()}
         ids = {pair.lms_user_id for pair in pairs if pair.lms_user_id is not None}
         unseen = {each for each in ids if each not in self.people and 0 < each <= _HIGHEST_ID}
         if unseen:
             self.people.update(identity.find_people_by_lms_user_id(unseen))
 
-    def find(self, pair: BulkPair) -> Person | str | Refusal:
+    def find(self, email: str | None, lms_user_id: int | None) -> Person | str | Refusal:
         """The person, or the address that waits for somebody to confirm it."""
-        address = None if pair.email is None else self._addresses[pair.email]
+        address = None if email is None else self._addresses[email]
         if address is not None and address not in self._valid:
-            return invalid_email(str(pair.email))
-        if pair.lms_user_id is not None:
-            return self._find_by_id(pair.lms_user_id, address)
+            return invalid_email(str(email))
+        if lms_user_id is not None:
+            return self._find_by_id(lms_user_id, address)
         if address is None:
             return Refusal("unknown_user", _("Name a person by an LMS user id or an e-mail address."))
         person = self._by_email.get(address)

@@ -1,7 +1,7 @@
 """Getting people into runs at a customer's expense: intent, call, result.
 
-Three steps, each a transaction of its own: link the people, have them enrolled, write down what was
-sponsored. A crash between two of them is mended by the same command again, for every step passes
+Three steps, each a transaction of its own: link the people (``link_for``), have them enrolled, write down
+what was sponsored. A crash between two of them is mended by the same command again, for every step passes
 over what is there; who was enrolled before the crash still counts as new until the last step is done.
 """
 
@@ -16,13 +16,13 @@ from django.db import transaction
 from bursar.catalog.data import Run
 from bursar.customers import models
 from bursar.customers.data import EnrollmentSource
-from bursar.customers.service.linking import Links, foresee_links, link_people, not_relinkable
+from bursar.customers.service.linking import Links, link_people, not_relinkable
 from bursar.customers.service.rows import Ensured, Row, Table, ensure, foresee
 from bursar.enrollments import api as enrollments
 from bursar.enrollments.data import EnrollmentEntry, EnrollmentOutcome
 from bursar.events.customers import LEARNERS_ENROLLED, LearnerEnrolled
 from bursar.identity.data import Person
-from bursar.lib import clock
+from bursar.lib import clock, sets
 from bursar.lib.outcomes import Refusal
 from bursar.outbox import api as outbox
 
@@ -38,8 +38,9 @@ _Paid = tuple[int, str, str, UUID]
 
 @dataclass(slots=True)
 class Place:
-    """A person to be put into a run, and what pays for it."""
+    """A person to be put into a run, and what pays for it. ``key`` is the pair of both."""
 
+    key: Pair
     person: Person
     run: Run
     mode: str
@@ -61,6 +62,20 @@ class Sponsored:
     refusal: Refusal | None = None
 
 
+def link_for(customer_uuid: UUID, lms_user_ids: Collection[int], *, by: int | None) -> Links:
+    """Links any number of people, each 1,000 in a transaction of their own."""
+    uuids: dict[int, UUID] = {}
+    created: set[int] = set()
+    fresh: set[int] = set()
+    for chunk in sets.chunks(sorted(lms_user_ids)):
+        with transaction.atomic(durable=True):
+            links = link_people(customer_uuid, chunk, by=by)
+        uuids |= links.uuids
+        created |= links.created
+        fresh |= links.fresh
+    return Links(uuids, frozenset(created), frozenset(fresh))
+
+
 @dataclass(slots=True)
 class Sponsoring:
     """One chunk of people who get into runs at a customer's expense.
@@ -70,37 +85,37 @@ class Sponsoring:
 
     customer_uuid: UUID
     places: Sequence[Place]
-    by: int | None
+    links: Links
     source: EnrollmentSource
-    lms_user_ids: Collection[int] = ()
-    links: Links = field(init=False)
+    by: int | None = None
     _enrolled: dict[Pair, EnrollmentOutcome] = field(init=False)
     _sponsored: dict[Pair, Row] = field(default_factory=dict)
     _fulfillments: dict[_Paid, Row] = field(default_factory=dict)
 
-    def prepare(self) -> None:
-        """Links the people (and ``lms_user_ids``), sees what they have, and has them enrolled."""
-        people = {place.person.lms_user_id for place in self.places}.union(self.lms_user_ids)
-        with transaction.atomic(durable=True):
-            self.links = link_people(self.customer_uuid, people, by=self.by)
-        self._read_what_is_there()
-        entries, known, runs = self._entries()
+    def prepare(self, *, is_first: bool = False) -> None:
+        """Has the people enrolled. Sees before what was sponsored, unless the caller knows: nothing."""
+        if not is_first:
+            self._read_what_is_there()
+        entries, people, runs = self._entries()
         outcomes = enrollments.enroll(
             list(entries.values()),
             by=self.by,
-            people=known,
+            people=people,
             runs=runs,
-            likely_new=self.links.fresh.issuperset(self.links.uuids),
+            likely_new=self.links.fresh.issuperset(people),
         )
         self._enrolled = dict(zip(entries, outcomes, strict=True))
 
     def _read_what_is_there(self) -> None:
-        lms_user_ids = [each for each in self.links.uuids if each not in self.links.fresh]
-        if not lms_user_ids:
+        old = {
+            place.person.lms_user_id for place in self.places if place.person.lms_user_id in self.links.uuids
+        }
+        old -= self.links.fresh
+        if not old:
             return
         rows = models.SponsoredEnrollment.objects.filter(
             link__customer_id=self.customer_uuid,
-            link__lms_user_id__in=lms_user_ids,
+            link__lms_user_id__in=old,
             run_key__in={place.run.key for place in self.places},
         ).order_by()
         for lms_user_id, run_key, *state in rows.values_list(*_STATE_COLUMNS):
@@ -116,12 +131,11 @@ class Sponsoring:
         people: dict[int, Person] = {}
         runs: dict[str, Run] = {}
         for place in self.places:
-            person, run = place.person, place.run
-            pair = (person.lms_user_id, run.key)
+            pair = place.key
             if pair[0] in linked and (pair not in entries or place.force):
                 entries[pair] = EnrollmentEntry(*pair, place.mode, place.force, self.customer_uuid)
-                people[pair[0]] = person
-                runs[pair[1]] = run
+                people[pair[0]] = place.person
+                runs[pair[1]] = place.run
         return entries, people, runs
 
     def write(self) -> list[Sponsored]:
@@ -139,7 +153,7 @@ class Sponsoring:
         new_pairs = self._find_new(sponsored)
         told: set[Pair] = set()
         for place in self.places:
-            pair = (place.person.lms_user_id, place.run.key)
+            pair = place.key
             refusal = self._refusal(pair, place)
             if refusal is not None:
                 outcomes.append(Sponsored(refusal=refusal))
@@ -156,7 +170,6 @@ class Sponsoring:
 
     def rehearse(self) -> list[Sponsored]:
         """What ``prepare`` and ``write`` would do now; one outcome per place, in order. Reads only."""
-        self.links = foresee_links(self.customer_uuid, {place.person.lms_user_id for place in self.places})
         self._read_what_is_there()
         entries, people, runs = self._entries()
         outcomes = enrollments.rehearse(list(entries.values()), people=people, runs=runs)
@@ -166,7 +179,7 @@ class Sponsoring:
         new_pairs = self._find_new(sponsored)
         foreseen: list[Sponsored] = []
         for place in self.places:
-            pair = (place.person.lms_user_id, place.run.key)
+            pair = place.key
             refusal = self._refusal(pair, place)
             if refusal is None:
                 row = self._fulfillments.get((*pair, *place.subsidy))
@@ -185,9 +198,9 @@ class Sponsoring:
         person, (kind, subsidy_uuid) = place.person, place.subsidy
         return LearnerEnrolled(
             customer_uuid=self.customer_uuid,
-            lms_user_id=person.lms_user_id,
-            run_key=place.run.key,
-            mode=self._enrolled[person.lms_user_id, place.run.key].mode or place.mode,
+            lms_user_id=place.key[0],
+            run_key=place.key[1],
+            mode=self._enrolled[place.key].mode or place.mode,
             fulfillment_uuid=fulfillment_uuid,
             is_new=is_new,
             username=person.username,
@@ -221,7 +234,7 @@ class Sponsoring:
         moment = clock.now()
         wanted: set[_Paid] = set()
         for place in self.places:
-            pair = (place.person.lms_user_id, place.run.key)
+            pair = place.key
             outcome = self._enrolled.get(pair)
             if outcome is not None and outcome.refusal is None:
                 wanted.add((*pair, *place.subsidy))

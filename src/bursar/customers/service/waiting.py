@@ -17,11 +17,11 @@ from django.utils.translation import gettext as _
 from bursar.catalog import api as catalog
 from bursar.customers import models
 from bursar.customers.data import EnrollmentSource, PendingState
-from bursar.customers.service.linking import add_pending_learners, assign_role, not_relinkable
+from bursar.customers.service.linking import Links, add_pending_learners, assign_role, not_relinkable
 from bursar.customers.service.organizations import find_customers
 from bursar.customers.service.pairs import WaitingWish
 from bursar.customers.service.rows import Row, Table, ensure
-from bursar.customers.service.sponsoring import Place, Sponsored, Sponsoring
+from bursar.customers.service.sponsoring import Place, Sponsored, Sponsoring, link_for
 from bursar.identity import api as identity
 from bursar.identity.data import ADMIN, Person
 from bursar.lib import clock, sets
@@ -202,22 +202,17 @@ class _Waiting:
 def _enroll_learners(customer_uuid: UUID, learners: Sequence[_Learner]) -> None:
     waiting = _find_waiting(learners)
     is_open = find_customers([customer_uuid])[customer_uuid].is_active
+    links = link_for(customer_uuid, [learner.person.lms_user_id for learner in learners], by=None)
     chunks = list(sets.chunks(waiting)) or [[]]
     for chunk in chunks:
         places = [each.place for each in chunk if each.place is not None and is_open]
-        sponsoring = Sponsoring(
-            customer_uuid,
-            places,
-            None,
-            EnrollmentSource.ENROLLMENT_URL,
-            lms_user_ids=[learner.person.lms_user_id for learner in learners],
-        )
+        sponsoring = Sponsoring(customer_uuid, places, links, EnrollmentSource.ENROLLMENT_URL)
         sponsoring.prepare()
         with transaction.atomic(durable=True):
             outcomes = iter(sponsoring.write())
             _close_enrollments([(each, _result(each, is_open, outcomes)) for each in chunk])
             if chunk is chunks[-1]:
-                _close_learners(customer_uuid, learners, sponsoring)
+                _close_learners(customer_uuid, learners, links)
 
 
 def _find_waiting(learners: Sequence[_Learner]) -> list[_Waiting]:
@@ -238,7 +233,8 @@ def _find_waiting(learners: Sequence[_Learner]) -> list[_Waiting]:
         if run is not None:
             # The mode may have expired while the learner took time to sign up.
             current = mode if run.has_mode(mode, moment) else run.best_mode(moment)
-            place = Place(learner.person, run, current, (kind, subsidy), *wished)
+            key = (learner.person.lms_user_id, run_key)
+            place = Place(key, learner.person, run, current, (kind, subsidy), *wished)
         waiting.append(_Waiting(row_uuid, learner, run_key, place))
     return waiting
 
@@ -270,8 +266,8 @@ def _close_enrollments(results: Sequence[tuple[_Waiting, Sponsored]]) -> None:
     sets.record_history(models.PendingEnrollment, sorted(done), kind="~", by=None)
 
 
-def _close_learners(customer_uuid: UUID, learners: Sequence[_Learner], sponsoring: Sponsoring) -> None:
-    linked = [learner for learner in learners if learner.person.lms_user_id in sponsoring.links.uuids]
+def _close_learners(customer_uuid: UUID, learners: Sequence[_Learner], links: Links) -> None:
+    linked = [learner for learner in learners if learner.person.lms_user_id in links.uuids]
     admins = [learner.person.lms_user_id for learner in linked if learner.becomes_admin]
     assign_role(customer_uuid, ADMIN, admins, by=None)
     moment = clock.now()
@@ -285,7 +281,7 @@ def _close_learners(customer_uuid: UUID, learners: Sequence[_Learner], sponsorin
     barred = [
         (learner.uuid, PendingState.FAILED.value, not_relinkable(learner.person.email).message, moment)
         for learner in learners
-        if learner.person.lms_user_id not in sponsoring.links.uuids
+        if learner.person.lms_user_id not in links.uuids
     ]
     _mark(models.PendingLearner, barred)
 

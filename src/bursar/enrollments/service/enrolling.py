@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from bursar.catalog import api as catalog
 from bursar.catalog.data import Run
 from bursar.enrollments import models
-from bursar.enrollments.data import EnrollmentEntry, EnrollmentOutcome, OnExisting, is_paid
+from bursar.enrollments.data import EnrollmentEntry, EnrollmentOutcome, OnExisting, is_paid, is_upgrade
 from bursar.enrollments.service.admission import find_allowed, find_team
 from bursar.enrollments.service.announcing import announce, announce_customers
 from bursar.enrollments.service.attributes import as_stored
@@ -256,9 +256,9 @@ class _Command:
                 return self._check_mode(wish, wish.may_set_expired) or target
         if not row.is_active:
             return None if wish.is_active is False else self._enter(pair)
-        is_upgrade = wish.mode is not None and is_paid(wish.mode) and not is_paid(row.mode)
-        if wish.existing is OnExisting.UPGRADE and is_upgrade and wish.is_active is not False:
-            return self._check_mode(wish, False) or _Target(str(wish.mode), True)
+        mode = wish.mode or row.mode
+        if wish.existing is OnExisting.UPGRADE and is_upgrade(row.mode, mode) and wish.is_active is not False:
+            return self._check_mode(wish, False) or _Target(mode, True)
         return None
 
     def _enter(self, pair: Pair) -> _Target | Refusal:
