@@ -12,11 +12,11 @@ class ConfigConfig(AppConfig):
     label = "config"
 
     def ready(self) -> None:
-        from bursar.config.reactions import REACTIONS  # the apps' models must be loaded first
+        from bursar.config.reactions import AWAITING, REACTIONS  # the apps' models must be loaded first
         from bursar.notifications import api as notifications
         from bursar.outbox import api as outbox
 
-        outbox.register(REACTIONS)
+        outbox.register(REACTIONS, awaiting=AWAITING)
         if not settings.IS_EMBEDDED:
             from bursar.config.nudges import nudge
             from bursar.config.schedule import DELIVER, RELAY

@@ -2,6 +2,7 @@
 
 from bursar.customers import handlers as customers
 from bursar.enrollments import handlers as enrollments
+from bursar.events.customers import LEARNERS_ENROLLED
 from bursar.events.enrollments import (
     CUSTOMERS_NAMED,
     ENROLLMENTS_CHANGED,
@@ -63,3 +64,9 @@ REACTIONS: tuple[Reaction, ...] = (
     Reaction(DELIVERIES_DIED, "subsidy_requests.close_dead", subsidy_requests.close_dead),
     Reaction(DELIVERIES_DIED, "customers.give_up_waiting", customers.give_up_waiting),
 )
+
+AWAITING = (
+    # coupons makes an order of each: its reaction will catch up on those from before it was built.
+    LEARNERS_ENROLLED,
+)
+"""Events whose reaction is not built yet: they are kept until it is."""

@@ -25,6 +25,7 @@ SCHEDULE: tuple[Beat, ...] = (
     RELAY,
     DELIVER,
     Beat("bursar.subsidy_requests.tasks.release_stale_holds", timedelta(minutes=5), timedelta(minutes=5)),
+    Beat("bursar.outbox.tasks.catch_up", timedelta(minutes=5), timedelta(minutes=5)),
     Beat("bursar.outbox.tasks.scrub", timedelta(minutes=5), timedelta(minutes=5)),
     Beat("bursar.outbox.tasks.purge", timedelta(hours=6), timedelta(hours=6)),
 )

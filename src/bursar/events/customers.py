@@ -30,4 +30,4 @@ class LearnerEnrolled:
 
 
 LEARNERS_ENROLLED = EventType("customer.learner_enrolled", LearnerEnrolled, keyed_by="customer")
-"""Sent by customers for every fulfillment that is made or revived; nobody reacts yet."""
+"""Sent by customers for every fulfillment that is made or revived; kept until coupons orders for them."""

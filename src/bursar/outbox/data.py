@@ -33,12 +33,14 @@ class Reaction:
     """One line of the table "when this happens, that follows".
 
     ``handler`` is a stable name, for rows refer to it. ``run`` takes deliveries in order; whatever
-    it raises means "not done, try again".
+    it raises means "not done, try again". One that ``catches_up`` is also handed what was recorded before it
+    was listed here.
     """
 
     on: EventType[Any]
     handler: str
     run: Callable[[Sequence[Delivery[Any]]], None]
+    catches_up: bool = False
 
 
 class IdempotencyKeyReused(DomainError):

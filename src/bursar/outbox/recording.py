@@ -4,8 +4,10 @@ import logging
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
+from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 
 from bursar.events.base import EventType
 from bursar.lib import clock, sets
@@ -18,13 +20,18 @@ FactT = TypeVar("FactT")
 
 _reactions: dict[str, list[Reaction]] = {}
 _event_types: dict[str, EventType[Any]] = {}
+_awaiting: list[str] = []
 _nudges: list[Callable[[], None]] = []
 
 
-def register(reactions: Iterable[Reaction]) -> None:
-    """Takes over the table of reactions. Called once, when the process starts."""
+def register(reactions: Iterable[Reaction], *, awaiting: Iterable[EventType[Any]] = ()) -> None:
+    """Takes over the table of reactions. Called once, when the process starts.
+
+    ``awaiting`` are types whose reaction is not built yet: their events are kept until it catches up.
+    """
     _reactions.clear()
     _event_types.clear()
+    _awaiting[:] = [each.name for each in awaiting]
     seen: set[str] = set()
     for reaction in reactions:
         name = f"{reaction.on.name}/{reaction.handler}"
@@ -38,6 +45,33 @@ def register(reactions: Iterable[Reaction]) -> None:
 def find_reaction(event_type: str, handler: str) -> Reaction | None:
     """The reaction of this name, or None when the code no longer has it."""
     return next((each for each in _reactions.get(event_type, ()) if each.handler == handler), None)
+
+
+def list_awaiting() -> list[str]:
+    """The names of the event types whose reaction is not built yet."""
+    return list(_awaiting)
+
+
+def catch_up() -> int:
+    """Makes the deliveries for reactions that came later than their events, and returns how many.
+
+    Safe to repeat, also by two at once: a delivery made here is named after its event and handler.
+    Effects: one query for each reaction that catches up; a transaction for each 1,000 deliveries.
+    """
+    count = 0
+    late = [each for listed in _reactions.values() for each in listed if each.catches_up]
+    for reaction in late:
+        mine = models.Delivery.objects.filter(event_id=OuterRef("pk"), handler=reaction.handler)
+        events = models.Event.objects.filter(~Exists(mine), type=reaction.on.name).order_by("id")
+        for chunk in sets.chunks(list(events.values_list("uuid", "id", "key"))):
+            rows = sorted(
+                _delivery_row(uuid.uuid5(event_uuid, reaction.handler), event_id, reaction.handler, key)
+                for event_uuid, event_id, key in chunk
+            )
+            with transaction.atomic(durable=True):
+                count += len(sets.insert_new(models.Delivery, _DELIVERY_COLUMNS, rows, unique=("uuid",)))
+                transaction.on_commit(_nudge)
+    return count
 
 
 def on_new_deliveries(nudge: Callable[[], None]) -> None:
@@ -66,22 +100,16 @@ def record(event_type: EventType[FactT], *, key: str, facts: Sequence[FactT], by
             models.Delivery,
             _DELIVERY_COLUMNS,
             [
-                (
-                    uuid.uuid4(),
-                    event.pk,
-                    reaction.handler,
-                    key,
-                    None,
-                    models.Delivery.State.WAITING,
-                    0,
-                    moment,
-                    "",
-                )
+                _delivery_row(uuid.uuid4(), event.pk, reaction.handler, key)
                 for reaction in _reactions.get(event_type.name, ())
             ],
         )
     if facts and _reactions.get(event_type.name):
         transaction.on_commit(_nudge)
+
+
+def _delivery_row(pk: UUID, event_id: int, handler: str, key: str) -> tuple[Any, ...]:
+    return (pk, event_id, handler, key, None, models.Delivery.State.WAITING, 0, clock.now(), "")
 
 
 def _nudge() -> None:

@@ -18,6 +18,12 @@ def purge() -> None:
 
 
 @shared_task
+def catch_up() -> None:
+    """Hands earlier events to reactions that came later."""
+    api.catch_up()
+
+
+@shared_task
 def scrub() -> None:
     """Removes people who were retired from what is kept."""
     api.scrub()

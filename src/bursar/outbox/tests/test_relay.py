@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 
-from bursar.config.reactions import REACTIONS
+from bursar.config.reactions import AWAITING, REACTIONS
 from bursar.events.base import EventType
 from bursar.events.outbox import DELIVERIES_DIED
 from bursar.lib import clock
@@ -55,7 +55,7 @@ def recorder(db: None) -> Iterator[Recorder]:
     made = Recorder("test.recorder")
     outbox.register([Reaction(COUNTED, made.name, made)])
     yield made
-    outbox.register(REACTIONS)
+    outbox.register(REACTIONS, awaiting=AWAITING)
 
 
 def record(*numbers: int, key: str = "one", by: int | None = None, on: EventType[Counted] = COUNTED) -> None:
@@ -256,7 +256,7 @@ def test_who_recorded_while_the_relay_was_busy_is_not_forgotten(db: None) -> Non
         record(1)
         outbox.relay()
     finally:
-        outbox.register(REACTIONS)
+        outbox.register(REACTIONS, awaiting=AWAITING)
 
     assert seen == [1, 2, 3, 4, 5]
 
@@ -287,4 +287,4 @@ def test_what_is_old_and_done_is_purged_and_what_is_dead_stays(recorder: Recorde
 def test_two_reactions_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="twice"):
         outbox.register([Reaction(COUNTED, "twin", print), Reaction(COUNTED, "twin", print)])
-    outbox.register(REACTIONS)
+    outbox.register(REACTIONS, awaiting=AWAITING)
