@@ -19,7 +19,7 @@ _TAGS = {
     "enrollments": "Who is in which course run, in which mode.",
     "catalog": "Courses, runs, and which customer may use which.",
     "identity": "Accounts, sign-up and tokens.",
-    "jobs": "Long work and how far it is.",
+    "jobs": "Long work in the background: how far it is, and what became of it.",
 }
 _TAG_OF_CONTEXT = {"subsidy_requests": "requests"}
 

@@ -17,15 +17,18 @@ class Beat:
     embedded_every: timedelta
 
 
-# At scale a commit nudges these two at once and the beat only sweeps up; embedded, the beat is all there is.
+# At scale a commit nudges these three at once and the beat sweeps up; embedded, the beat is all there is.
 RELAY = Beat("bursar.outbox.tasks.relay", timedelta(seconds=5), timedelta(milliseconds=200))
 DELIVER = Beat("bursar.notifications.tasks.deliver", timedelta(seconds=10), timedelta(milliseconds=500))
+WORK = Beat("bursar.jobs.tasks.run", timedelta(seconds=5), timedelta(milliseconds=300))
 
 SCHEDULE: tuple[Beat, ...] = (
     RELAY,
     DELIVER,
+    WORK,
     Beat("bursar.subsidy_requests.tasks.release_stale_holds", timedelta(minutes=5), timedelta(minutes=5)),
     Beat("bursar.outbox.tasks.catch_up", timedelta(minutes=5), timedelta(minutes=5)),
     Beat("bursar.outbox.tasks.scrub", timedelta(minutes=5), timedelta(minutes=5)),
+    Beat("bursar.jobs.tasks.purge", timedelta(hours=6), timedelta(hours=6)),
     Beat("bursar.outbox.tasks.purge", timedelta(hours=6), timedelta(hours=6)),
 )

@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "openedx_events",
     "bursar.outbox",
     "bursar.identity",
+    "bursar.jobs",
     "bursar.notifications",
     "bursar.catalog",
     "bursar.enrollments",

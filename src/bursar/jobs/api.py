@@ -1,0 +1,40 @@
+"""The door of jobs: begin long work, see how far it is, stop it, read what became of it.
+
+Contexts above name the kinds of jobs that they do; ``config/jobs.py`` lists them.
+"""
+
+from datetime import timedelta
+
+from bursar.jobs import models
+from bursar.jobs.data import ENDED
+from bursar.jobs.reading import count_failed, find_job, get_job, read_results, results_address
+from bursar.jobs.registry import register
+from bursar.jobs.starting import cancel, on_new_work, start
+from bursar.jobs.working import retry_failed, run
+from bursar.lib import clock
+
+KEPT = timedelta(days=90)
+
+__all__ = [
+    "cancel",
+    "count_failed",
+    "find_job",
+    "get_job",
+    "on_new_work",
+    "purge",
+    "read_results",
+    "register",
+    "results_address",
+    "retry_failed",
+    "run",
+    "start",
+]
+
+
+def purge() -> None:
+    """Deletes the items and results of jobs that ended 90 days ago. The jobs stay, with their counts."""
+    moment = clock.now()
+    old = models.Job.objects.filter(state__in=ENDED, finished_at__lt=moment - KEPT, purged_at=None)
+    uuids = list(old.values_list("pk", flat=True))
+    models.Chunk.objects.filter(job__in=uuids).delete()
+    models.Job.objects.filter(pk__in=uuids).update(purged_at=moment)
