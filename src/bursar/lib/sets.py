@@ -9,7 +9,8 @@ Callers sort rows by their key first, so that two writers never wait for each ot
 crosswise, and stay at or below ``CHUNK`` rows.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -32,6 +33,22 @@ def chunks(items: Sequence[_T], size: int = CHUNK) -> Iterator[Sequence[_T]]:
     """The items in order, in slices of at most ``size``."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
+
+
+def grouped(items: Iterable[_T], key: Callable[[_T], Hashable]) -> Iterator[list[_T]]:
+    """The items in slices of at most ``CHUNK``; those with the same key stay together as far as they fit."""
+    groups: dict[Hashable, list[_T]] = defaultdict(list)
+    for item in items:
+        groups[key(item)].append(item)
+    chunk: list[_T] = []
+    for group in groups.values():
+        for part in chunks(group):
+            if len(chunk) + len(part) > CHUNK:
+                yield chunk
+                chunk = []
+            chunk.extend(part)
+    if chunk:
+        yield chunk
 
 
 def insert(model: type[models.Model], columns: Sequence[str], rows: Iterable[Row]) -> int:

@@ -4,6 +4,15 @@ Every command opens its own transaction, takes a set and gives one outcome per i
 """
 
 from bursar.licenses.service.assignment import activate, activate_for, assign, auto_apply
+from bursar.licenses.service.bulk import (
+    BULK_ENROLLMENT,
+    describe_item,
+    enroll_chunk,
+    find_plan_addresses,
+    rehearse_bulk_enrollment,
+    send_receipt,
+    start_bulk_enrollment,
+)
 from bursar.licenses.service.plans import (
     count_by_status,
     find_holders,
@@ -19,23 +28,30 @@ from bursar.licenses.service.revocation import freeze_unused, revoke, revoke_all
 from bursar.licenses.service.seats import hold, list_stale_holds, release
 
 __all__ = [
+    "BULK_ENROLLMENT",
     "activate",
     "activate_for",
     "assign",
     "auto_apply",
     "count_by_status",
+    "describe_item",
+    "enroll_chunk",
     "find_holders",
     "find_licenses",
+    "find_plan_addresses",
     "find_plans",
     "freeze_unused",
     "get_own_license",
     "hold",
     "list_stale_holds",
     "list_usable_plans",
+    "rehearse_bulk_enrollment",
     "release",
     "revoke",
     "revoke_all",
     "save_agreements",
     "save_plans",
+    "send_receipt",
+    "start_bulk_enrollment",
     "tell_story",
 ]

@@ -142,6 +142,19 @@ class StaleHold:
     plan_uuid: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class BulkRow:
+    """A person and a run of a request of bulk enrollment; ``row`` is its place there, or its line in a file.
+
+    ``refusal``: it cannot be understood, and is only reported.
+    """
+
+    row: int
+    email: str
+    run_key: str
+    refusal: Refusal | None = None
+
+
 class PlanNotFound(NotFoundError):
     """There is no such plan, or it is another customer's."""
 

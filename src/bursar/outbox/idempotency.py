@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import orjson
+from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from rest_framework.request import Request
@@ -78,7 +79,7 @@ def _claim(request: Request, key: str) -> IdempotencyRecord:
     scope = {"caller": str(request.user.pk or "anonymous"), "path": request.path, "key": key}
     digest = hashlib.sha256(
         orjson.dumps(
-            [request.query_params.urlencode(), request.data], default=str, option=orjson.OPT_SORT_KEYS
+            [request.query_params.urlencode(), request.data], default=_plain, option=orjson.OPT_SORT_KEYS
         )
     ).hexdigest()
     mine: dict[str, Any] = {"lease": uuid.uuid4(), "running_until": moment + LEASE}
@@ -101,6 +102,15 @@ def _claim(request: Request, key: str) -> IdempotencyRecord:
             raise busy
         record.lease = mine["lease"]
     return record
+
+
+def _plain(value: Any) -> str:
+    """What counts of a value that is not JSON: of a file its contents, whatever its name."""
+    if not isinstance(value, UploadedFile):
+        return str(value)
+    contents = hashlib.sha256(b"".join(value.chunks())).hexdigest()
+    value.seek(0)
+    return contents
 
 
 def _ours(record: IdempotencyRecord) -> Any:

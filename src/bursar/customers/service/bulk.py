@@ -1,11 +1,9 @@
 """Bulk enrollment: many people into many runs at a customer's expense, each pair for itself."""
 
 import uuid
-from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TypeVar
 from uuid import UUID
 
 from django.db import transaction
@@ -34,8 +32,6 @@ from bursar.customers.service.waiting import (
 from bursar.lib import sets
 from bursar.lib.outcomes import Refusal
 from bursar.notifications import api as notifications
-
-WishT = TypeVar("WishT", Wish, WaitingWish)
 
 FULL_DISCOUNT = Decimal(100)  # percent: the customer pays everything
 
@@ -73,7 +69,7 @@ def enroll_in_bulk(
     request = _Request(customer, by, notify, discount_percent)
     outcomes = {index: _failed(pairs[index], refusal) for index, refusal in understood.refusals.items()}
     outcomes.update(request.enroll_accounts(understood.wishes))
-    for waiting in _chunks(understood.waiting, learner=lambda wish: wish.email):
+    for waiting in sets.grouped(understood.waiting, lambda wish: wish.email):
         outcomes.update(request.make_wait(waiting))
     return [outcomes[index] for index in range(len(pairs))]
 
@@ -117,23 +113,8 @@ def _failed(pair: BulkPair, refusal: Refusal) -> PairOutcome:
 
 
 def _chunks_of_accounts(wishes: Sequence[Wish]) -> Iterator[list[Wish]]:
-    return _chunks(wishes, learner=lambda wish: wish.person.lms_user_id)
-
-
-def _chunks(wishes: Sequence[WishT], *, learner: Callable[[WishT], Hashable]) -> Iterator[list[WishT]]:
-    """At most 1,000 wishes each; a learner's stay together as far as they fit, for the sake of one mail."""
-    by_learner: dict[Hashable, list[WishT]] = defaultdict(list)
-    for wish in wishes:
-        by_learner[learner(wish)].append(wish)
-    chunk: list[WishT] = []
-    for group in by_learner.values():
-        for part in sets.chunks(group):
-            if len(chunk) + len(part) > sets.CHUNK:
-                yield chunk
-                chunk = []
-            chunk.extend(part)
-    if chunk:
-        yield chunk
+    """A learner's wishes stay together, for the sake of one mail."""
+    return sets.grouped(wishes, lambda wish: wish.key[0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,12 @@
 from django.urls import re_path
 
 from bursar.licenses.rest import views
+from bursar.licenses.rest.bulk import BulkLicenseEnrollmentView
 
 urlpatterns = [
+    re_path(
+        r"^bulk-license-enrollment/?$", BulkLicenseEnrollmentView.as_view(), name="bulk-license-enrollment"
+    ),
     re_path(r"^learner-licenses/?$", views.LearnerLicensesView.as_view(), name="learner-licenses"),
     re_path(r"^license-activation/?$", views.LicenseActivationView.as_view(), name="license-activation"),
     re_path(
