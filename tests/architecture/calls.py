@@ -37,6 +37,8 @@ PLACEHOLDERS: dict[str, Callable[[Ids], object]] = {
     "token": lambda its: "no-such-token",
     "course_id": lambda its: cast.CS50_RUN,
     "message_key": lambda its: "default",
+    "fulfillment_uuid": lambda its: its.fulfillment,
+    "job_uuid": lambda its: its.job,
 }
 """What stands in a path for ``<name>``."""
 
@@ -180,6 +182,9 @@ def _all(status: int, *relations: str) -> dict[str, int]:
 
 
 _REQUESTS = "/api/v1/license-requests/"
+_ENTERPRISE = "/enterprise/api/v1/"
+_OWN_COURSES = "/enterprise_learner_portal/api/v1/enterprise_course_enrollments/"
+_JOBS = "/api/jobs/v1/jobs/"
 _ENROLLMENTS = "/api/enrollment/v1/enrollment"
 _ENTER_CS50 = {"course_details": {"course_id": cast.CS50_RUN}, "mode": "audit", "is_active": True}
 _ALLOWED = "/api/enrollment/v1/enrollment_allowed/"
@@ -320,6 +325,80 @@ CALLS = [
             "email",
             "license",
         ),  # whom a customer invites is its own affair; the license is only noted down
+    ),
+    Call(
+        "POST",
+        f"{_ENTERPRISE}licensed-enterprise-course-enrollment/license_revoke/",
+        _all(200, ADMIN, OPERATOR_),
+        body=lambda its: {"user_id": its.user_id, "enterprise_id": its.customer, "license_uuid": its.license},
+        open=("license", "user_id"),
+    ),
+    Call(
+        "POST",
+        f"{_ENTERPRISE}licensed-enterprise-course-enrollment/bulk_licensed_enrollments_expiration/",
+        _all(200, OPERATOR_),
+        missing=200,
+        body=lambda its: {"expired_license_uuids": [its.license]},
+        open=("license",),
+    ),
+    Call(
+        "GET",
+        f"{_ENTERPRISE}enterprise-subsidy-fulfillment/<fulfillment_uuid>/",
+        _all(200, ADMIN, OPERATOR_),
+        refused=404,
+        shows=lambda its: [its.fulfillment],
+    ),
+    Call(
+        "POST",
+        f"{_ENTERPRISE}enterprise-subsidy-fulfillment/<fulfillment_uuid>/cancel-fulfillment",
+        _all(204, ADMIN, OPERATOR_),
+        refused=404,
+    ),
+    Call(
+        "GET",
+        f"{_ENTERPRISE}operator/enterprise-subsidy-fulfillment/unenrolled/",
+        _all(200, OPERATOR_),
+    ),
+    Call(
+        "GET",
+        _OWN_COURSES,
+        _all(200, OWNER, LEARNER, ADMIN, OPERATOR_),
+        refused=404,
+        missing=200,
+        query=lambda its: {"enterprise_id": its.customer},
+    ),
+    Call(
+        "PATCH",
+        _OWN_COURSES,
+        _all(200, OWNER),
+        refused=404,
+        query=lambda its: {"enterprise_id": its.customer},
+        body=lambda its: {"course_id": cast.CS50_RUN, "saved_for_later": True},
+        about="one's own",
+    ),
+    # jobs
+    Call(
+        "GET", _JOBS, _all(200, *SIGNED_IN), missing=200, shows=lambda its: [its.job], about="those one sees"
+    ),
+    Call("GET", f"{_JOBS}<job_uuid>/", _all(200, ADMIN, OPERATOR_), refused=404, shows=lambda its: [its.job]),
+    Call("POST", f"{_JOBS}<job_uuid>/cancel/", _all(200, ADMIN, OPERATOR_), refused=404),
+    Call("GET", f"{_JOBS}<job_uuid>/results.json", _all(200, ADMIN, OPERATOR_), refused=404),
+    Call("GET", f"{_JOBS}<job_uuid>/results.csv", _all(200, ADMIN, OPERATOR_), refused=404),
+    # licenses: many enrollments
+    Call(
+        "POST",
+        "/api/v1/bulk-license-enrollment/",
+        _all(201, ADMIN, OPERATOR_),
+        query=lambda its: {"enterprise_customer_uuid": its.customer, "subscription_uuid": its.plan},
+        body=lambda its: {"emails": [its.email], "course_run_keys": [cast.CS50_RUN], "notify": False},
+        open=("email",),
+    ),
+    Call(
+        "GET",
+        "/api/v1/bulk-license-enrollment/",
+        _all(200, ADMIN, OPERATOR_),
+        query=lambda its: {"enterprise_customer_uuid": its.customer, "bulk_enrollment_job_uuid": its.job},
+        shows=lambda its: [its.job],
     ),
     # enrollments: what counts is whose row it is, and who is staff
     Call("GET", _ENROLLMENTS, _all(200, *SIGNED_IN), missing=200, about="one's own"),

@@ -9,9 +9,11 @@ from django.contrib.auth import get_user_model
 from rest_framework.test import APIClient
 
 from bursar.customers import api as customers
+from bursar.customers.data import BulkPair
 from bursar.identity import api as identity
 from bursar.identity.data import ANY_CUSTOMER, OPERATOR, Grant, PersonToSave
 from bursar.licenses import api as licenses
+from bursar.licenses.data import BulkRow
 from bursar.subsidy_requests import models as requests
 from tests import cast
 from tests.cast import Member, Organization
@@ -59,6 +61,9 @@ class Ids:
     request: uuid.UUID = field(default_factory=uuid.uuid4)
     license: uuid.UUID = field(default_factory=uuid.uuid4)
     activation_key: uuid.UUID = field(default_factory=uuid.uuid4)
+    fulfillment: uuid.UUID = field(default_factory=uuid.uuid4)
+    job: uuid.UUID = field(default_factory=uuid.uuid4)
+    user_id: int = 987_654
     email: str = "nobody@nowhere.test"
     username: str = "nobody"
 
@@ -146,6 +151,18 @@ def _make_side(
         )
         for person, request, license_ in zip((owner, colleague), requested, assigned, strict=True)
     }
+    (enrolled,) = customers.enroll_in_bulk(
+        customer_uuid=organization.uuid,
+        pairs=[BulkPair(cast.CS50_RUN, owner.email, license_uuid=str(assigned[0].license_uuid))],
+        by=None,
+    )
+    job = licenses.start_bulk_enrollment(
+        customer_uuid=organization.uuid,
+        plan_uuid=None,
+        rows=[BulkRow(1, owner.email, cast.CS50_RUN)],
+        notify=False,
+        by=admin.lms_user_id,
+    )
     configuration = requests.Configuration.objects.get(pk=organization.uuid)
     return Side(
         ids=Ids(
@@ -155,6 +172,9 @@ def _make_side(
             request=requested[0],
             license=assigned[0].license_uuid,
             activation_key=assigned[0].activation_key,
+            fulfillment=enrolled.fulfillment_uuid,
+            job=job,
+            user_id=owner.lms_user_id,
             email=owner.email,
             username=owner.username,
         ),
@@ -168,7 +188,15 @@ def _make_side(
             SAM: STAFF,
         },
         secrets=frozenset(
-            {str(organization.uuid), str(plan.uuid), plan.title, admin.email, str(configuration.pk)}
+            {
+                str(organization.uuid),
+                str(plan.uuid),
+                plan.title,
+                admin.email,
+                str(configuration.pk),
+                str(enrolled.fulfillment_uuid),
+                str(job),
+            }
         ).union(*private.values()),
         private=private,
     )

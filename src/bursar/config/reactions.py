@@ -15,9 +15,10 @@ from bursar.events.identity import (
     PEOPLE_CHANGED,
     PEOPLE_RETIRED,
 )
-from bursar.events.licenses import ASSIGNMENTS_REFUSED, LICENSES_ASSIGNED
+from bursar.events.licenses import ASSIGNMENTS_REFUSED, LICENSES_ASSIGNED, LICENSES_REVOKED
 from bursar.events.outbox import DELIVERIES_DIED
 from bursar.events.subsidy_requests import LICENSE_REQUESTS_APPROVED
+from bursar.jobs import handlers as jobs
 from bursar.licenses import handlers as licenses
 from bursar.notifications import handlers as notifications
 from bursar.outbox import handlers as outbox
@@ -48,18 +49,24 @@ REACTIONS: tuple[Reaction, ...] = (
     Reaction(PEOPLE_RETIRED, enrollments.FORGET_RETIRED_PEOPLE, enrollments.forget_retired_people),
     Reaction(PEOPLE_RETIRED, licenses.FORGET_RETIRED_PEOPLE, licenses.forget_retired_people),
     Reaction(PEOPLE_RETIRED, subsidy_requests.FORGET_RETIRED_PEOPLE, subsidy_requests.forget_retired_people),
+    Reaction(PEOPLE_RETIRED, jobs.FORGET_RETIRED_PEOPLE, jobs.forget_retired_people),
     # Somebody's place in a run has changed: Open edX's signals are sent, all by one handler, in order.
     Reaction(ENROLLMENTS_CREATED, enrollments.SEND_SIGNALS, enrollments.send_created),
     Reaction(ENROLLMENTS_CHANGED, enrollments.SEND_SIGNALS, enrollments.send_changed),
     Reaction(ENROLLMENTS_ENDED, enrollments.SEND_SIGNALS, enrollments.send_ended),
     # Whoever came in has used what let the address in.
     Reaction(ENROLLMENTS_CREATED, enrollments.USE_ALLOWANCES, enrollments.use_allowances),
+    # Who left, or came back, has left or come back for the customer that pays, too.
+    Reaction(ENROLLMENTS_CREATED, customers.FOLLOW_ENROLLMENTS, customers.note_back),
+    Reaction(ENROLLMENTS_ENDED, customers.FOLLOW_ENROLLMENTS, customers.note_left),
     # A customer was named with an enrollment: the learner becomes the customer's.
     Reaction(CUSTOMERS_NAMED, customers.SPONSOR_ENROLLED_PEOPLE, customers.sponsor_enrolled_people),
     # An approved request is given its license, and then closed.
     Reaction(LICENSE_REQUESTS_APPROVED, "licenses.fulfil_approvals", licenses.fulfil_approvals),
     Reaction(LICENSES_ASSIGNED, "subsidy_requests.close_fulfilled", subsidy_requests.close_fulfilled),
     Reaction(ASSIGNMENTS_REFUSED, "subsidy_requests.close_refused", subsidy_requests.close_refused),
+    # A license was taken back: what it paid for ends.
+    Reaction(LICENSES_REVOKED, customers.END_REVOKED, customers.end_revoked),
     # Nobody waits for ever: what failed at every try ends the waiting, too.
     Reaction(DELIVERIES_DIED, "subsidy_requests.close_dead", subsidy_requests.close_dead),
     Reaction(DELIVERIES_DIED, "customers.give_up_waiting", customers.give_up_waiting),

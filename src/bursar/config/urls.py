@@ -16,7 +16,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/docs/", docs, name="docs"),
     path("api/v1/", include("bursar.subsidy_requests.rest.urls")),
     path("api/v1/", include("bursar.licenses.rest.urls")),
+    path("api/jobs/v1/", include("bursar.jobs.rest.urls")),
     path("enterprise/api/v1/", include("bursar.customers.rest.urls")),
+    path("enterprise_learner_portal/api/v1/", include("bursar.customers.rest.portal_urls")),
     path("", include("bursar.enrollments.rest.urls")),
     path("", include("bursar.identity.rest.urls")),
     path("", include("bursar.portal.urls")),  # last of all: later its pages begin with a customer's slug

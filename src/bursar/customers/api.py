@@ -3,11 +3,18 @@
 ``find_customers``, ``get_customer`` and ``find_customer_by_slug`` say who the customers are,
 ``find_links`` and ``is_linked`` who learns there. ``link_learners`` and ``make_admins`` change that.
 ``enroll_in_bulk`` gets people into runs at a customer's expense, and ``rehearse_in_bulk`` says what it
-would do. ``save_customers`` makes customers as a
-world file wants them.
+would do; ``end_sponsorships``, ``end_learner_sponsorships`` and ``cancel_fulfillment`` end it.
+``save_customers`` makes customers as a world file wants them.
 """
 
 from bursar.customers.service.bulk import enroll_in_bulk, rehearse_in_bulk
+from bursar.customers.service.ending import cancel_fulfillment, end_learner_sponsorships, end_sponsorships
+from bursar.customers.service.fulfillments import (
+    get_fulfillment,
+    list_own_places,
+    list_unenrolled,
+    save_for_later,
+)
 from bursar.customers.service.linking import find_links, is_linked
 from bursar.customers.service.members import link_learners, make_admins
 from bursar.customers.service.organizations import (
@@ -18,14 +25,21 @@ from bursar.customers.service.organizations import (
 )
 
 __all__ = [
+    "cancel_fulfillment",
+    "end_learner_sponsorships",
+    "end_sponsorships",
     "enroll_in_bulk",
     "find_customer_by_slug",
     "find_customers",
     "find_links",
     "get_customer",
+    "get_fulfillment",
     "is_linked",
     "link_learners",
+    "list_own_places",
+    "list_unenrolled",
     "make_admins",
     "rehearse_in_bulk",
     "save_customers",
+    "save_for_later",
 ]

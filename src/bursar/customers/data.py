@@ -1,6 +1,7 @@
 """What crosses the border of customers."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
@@ -142,6 +143,65 @@ class PairOutcome(NamedTuple):
     created: bool = False
     fulfillment_uuid: UUID | None = None
     refusal: Refusal | None = None
+
+
+class EndResult(StrEnum):
+    """What became of a place when something stopped paying for it."""
+
+    MOVED_TO_AUDIT = "moved_to_audit"
+    UNENROLLED = "unenrolled"
+    COMPLETED = "completed"
+    """The run has ended: nothing was done."""
+    STILL_PAID = "still_paid"
+    """Something else pays for it, so the learner keeps it."""
+    CHANGED_SINCE = "changed_since"
+    """It changed after the moment that the caller named: nothing was done."""
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class EndOutcome:
+    """What became of a sponsored place. ``refusal`` only if it failed; then it stays as it was."""
+
+    fulfillment_uuid: UUID
+    customer_uuid: UUID
+    lms_user_id: int
+    run_key: str
+    subsidy_uuid: UUID
+    result: EndResult
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fulfillment:
+    """What pays for a sponsored enrollment, and the enrollment with it."""
+
+    uuid: UUID
+    kind: FulfillmentKind
+    subsidy_uuid: UUID
+    is_revoked: bool
+    customer_uuid: UUID
+    link_uuid: UUID
+    lms_user_id: int
+    run_key: str
+    is_saved_for_later: bool
+    is_unenrolled: bool
+    unenrolled_at: datetime | None
+    enrolled_at: datetime
+    created_at: datetime
+    modified_at: datetime
+
+
+class FulfillmentNotFound(NotFoundError):
+    """There is no such fulfillment, or it is not the caller's: both look the same."""
+
+    code = "fulfillment_not_found"
+
+
+class SponsoredEnrollmentNotFound(NotFoundError):
+    """The customer does not sponsor this place of this person."""
+
+    code = "sponsored_enrollment_not_found"
 
 
 class CustomerNotFound(NotFoundError):

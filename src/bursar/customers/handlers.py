@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from bursar.customers.service import waiting
+from bursar.customers.service.ending import END_REVOKED, end_revoked
+from bursar.customers.service.following import FOLLOW_ENROLLMENTS, note_back, note_left
 from bursar.customers.service.naming import SPONSOR_ENROLLED_PEOPLE, sponsor_enrolled_people
 from bursar.customers.service.people import (
     FOLLOW_ADDRESSES,
@@ -15,14 +17,19 @@ from bursar.events.outbox import DeliveryDied
 from bursar.outbox.data import Delivery
 
 __all__ = [
+    "END_REVOKED",
     "ENROLL_CONFIRMED_PEOPLE",
     "FOLLOW_ADDRESSES",
+    "FOLLOW_ENROLLMENTS",
     "FORGET_RETIRED_PEOPLE",
     "SPONSOR_ENROLLED_PEOPLE",
+    "end_revoked",
     "enroll_confirmed_people",
     "follow_addresses",
     "forget_retired_people",
     "give_up_waiting",
+    "note_back",
+    "note_left",
     "sponsor_enrolled_people",
 ]
 

@@ -29,5 +29,24 @@ class LearnerEnrolled:
     is_default_auto_enrollment: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class SponsorshipEnded:
+    """Something no longer pays for a learner's place in a run.
+
+    ``is_sponsored`` is true while something else still does.
+    """
+
+    customer_uuid: UUID
+    lms_user_id: int
+    run_key: str
+    fulfillment_uuid: UUID
+    subsidy_kind: str
+    subsidy_uuid: UUID
+    is_sponsored: bool
+
+
 LEARNERS_ENROLLED = EventType("customer.learner_enrolled", LearnerEnrolled, keyed_by="customer")
 """Sent by customers for every fulfillment that is made or revived; kept until coupons orders for them."""
+
+SPONSORSHIPS_ENDED = EventType("customer.sponsorship_ended", SponsorshipEnded, keyed_by="customer")
+"""Sent by customers for every fulfillment that is revoked; nobody reacts yet."""

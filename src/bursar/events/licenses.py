@@ -46,6 +46,18 @@ class LicenseActivated:
     lms_user_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class LicenseRevoked:
+    """A license was taken back. ``was`` is its status before: ``assigned`` or ``activated``."""
+
+    license_uuid: UUID
+    plan_uuid: UUID
+    customer_uuid: UUID
+    email: str
+    lms_user_id: int | None
+    was: str
+
+
 LICENSES_ASSIGNED = EventType("license.assigned", LicenseAssigned, keyed_by="plan")
 """Sent by licenses; subsidy_requests closes the requests they answer."""
 
@@ -54,3 +66,6 @@ ASSIGNMENTS_REFUSED = EventType("license.assignment_refused", AssignmentRefused,
 
 LICENSES_ACTIVATED = EventType("license.activated", LicenseActivated, keyed_by="plan")
 """Sent by licenses; nobody reacts yet."""
+
+LICENSES_REVOKED = EventType("license.revoked", LicenseRevoked, keyed_by="plan")
+"""Sent by licenses; customers ends what the licenses paid for."""

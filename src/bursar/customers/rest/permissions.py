@@ -6,15 +6,30 @@ from rest_framework.exceptions import PermissionDenied
 
 from bursar.identity.data import ADMIN, OPERATOR, Caller
 
-_HOLDERS = {"enterprise.can_enroll_learners": (ADMIN, OPERATOR)}
+CAN_ENROLL_LEARNERS = "enterprise.can_enroll_learners"
+CAN_ACCESS_ADMIN_DASHBOARD = "enterprise.can_access_admin_dashboard"
+
+_HOLDERS = {
+    CAN_ENROLL_LEARNERS: (ADMIN, OPERATOR),
+    CAN_ACCESS_ADMIN_DASHBOARD: (ADMIN, OPERATOR),
+}
 """Permissions of edx-enterprise, and the roles that have them."""
 
-CAN_ENROLL_LEARNERS = "enterprise.can_enroll_learners"
+
+def has_permission(caller: Caller, permission: str, customer_uuid: UUID) -> bool:
+    """Whether the caller has the permission for this customer."""
+    return caller.has_role(_HOLDERS[permission], customer_uuid)
 
 
 def check_permission(caller: Caller, permission: str, customer_uuid: UUID) -> None:
     """Raises a 403 that names the permission unless the caller has it for this customer."""
-    if not caller.has_role(_HOLDERS[permission], customer_uuid):
+    if not has_permission(caller, permission, customer_uuid):
+        raise PermissionDenied(f"Missing: {permission}")
+
+
+def check_everywhere(caller: Caller, permission: str) -> None:
+    """Raises the same 403 unless the caller has the permission for every customer."""
+    if caller.customers_with(_HOLDERS[permission]) is not None:
         raise PermissionDenied(f"Missing: {permission}")
 
 

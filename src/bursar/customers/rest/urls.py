@@ -2,6 +2,13 @@
 
 from django.urls import path
 
+from bursar.customers.rest.fulfillments import (
+    CancelFulfillmentView,
+    FulfillmentView,
+    LicenseRevokeView,
+    LicensesExpirationView,
+    UnenrolledFulfillmentsView,
+)
 from bursar.customers.rest.views import BulkEnrollmentView
 
 urlpatterns = [
@@ -9,5 +16,30 @@ urlpatterns = [
         "enterprise-customer/<uuid:customer_uuid>/enroll_learners_in_courses/",
         BulkEnrollmentView.as_view(),
         name="bulk-enrollment",
+    ),
+    path(
+        "licensed-enterprise-course-enrollment/license_revoke/",
+        LicenseRevokeView.as_view(),
+        name="license-revoke",
+    ),
+    path(
+        "licensed-enterprise-course-enrollment/bulk_licensed_enrollments_expiration/",
+        LicensesExpirationView.as_view(),
+        name="licenses-expiration",
+    ),
+    path(
+        "enterprise-subsidy-fulfillment/<uuid:fulfillment_uuid>/",
+        FulfillmentView.as_view(),
+        name="fulfillment",
+    ),
+    path(
+        "enterprise-subsidy-fulfillment/<uuid:fulfillment_uuid>/cancel-fulfillment",
+        CancelFulfillmentView.as_view(),
+        name="cancel-fulfillment",
+    ),
+    path(
+        "operator/enterprise-subsidy-fulfillment/unenrolled/",
+        UnenrolledFulfillmentsView.as_view(),
+        name="unenrolled-fulfillments",
     ),
 ]

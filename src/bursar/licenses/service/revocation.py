@@ -4,16 +4,19 @@ import uuid
 from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from bursar.events.licenses import LICENSES_REVOKED, LicenseRevoked
 from bursar.lib import clock, emails, sets
 from bursar.lib.outcomes import Refusal
 from bursar.licenses import models
 from bursar.licenses.data import LIVE, RevokeOutcome, Status
 from bursar.licenses.service import seats
+from bursar.outbox import api as outbox
 
 
 @transaction.atomic(durable=True)
@@ -24,16 +27,18 @@ def revoke(*, plan_uuid: UUID, addresses: Sequence[str], by: int | None) -> list
     stay held.
 
     Errors: PlanNotFound.
-    Effects: locks the plan; a constant number of statements.
+    Effects: locks the plan; a constant number of statements. Records LICENSES_REVOKED, after which customers
+    ends what the licenses paid for.
     """
     plan = seats.lock_plan(plan_uuid)
     normalized = [emails.normalize(address) for address in addresses]
     live = {
-        email: (each.pk, Status(each.status)) for email, each in seats.live_licenses(plan, normalized).items()
+        email: _Live(each.pk, Status(each.status), email, each.lms_user_id)
+        for email, each in seats.live_licenses(plan, normalized).items()
     }
     _revoke(plan, live.values(), by=by, at=clock.now())
     return [
-        RevokeOutcome(email, *live[email])
+        RevokeOutcome(email, live[email].uuid, live[email].was)
         if email in live
         else RevokeOutcome(
             email,
@@ -49,28 +54,34 @@ def revoke(*, plan_uuid: UUID, addresses: Sequence[str], by: int | None) -> list
 def revoke_all(*, plan_uuid: UUID, by: int | None) -> int:
     """Takes every live license of the plan back and returns how many. Held seats stay held."""
     plan = seats.lock_plan(plan_uuid)
-    rows = (
-        models.License.objects.filter(plan=plan, status__in=LIVE).order_by("pk").values_list("pk", "status")
-    )
-    live = [(pk, Status(status)) for pk, status in rows]
+    rows = models.License.objects.filter(plan=plan, status__in=LIVE).order_by("pk")
+    columns = rows.values_list("pk", "status", "email", "lms_user_id")
+    live = [_Live(pk, Status(was), email or "", lms_user_id) for pk, was, email, lms_user_id in columns]
     for chunk in sets.chunks(live):
         _revoke(plan, chunk, by=by, at=clock.now())
     return len(live)
 
 
-def _revoke(
-    plan: models.Plan, licenses: Collection[tuple[UUID, Status]], *, by: int | None, at: datetime
-) -> None:
+class _Live(NamedTuple):
+    """A license that somebody holds."""
+
+    uuid: UUID
+    was: Status
+    email: str
+    lms_user_id: int | None
+
+
+def _revoke(plan: models.Plan, licenses: Collection[_Live], *, by: int | None, at: datetime) -> None:
     if not licenses:
         return
-    uuids = sorted(pk for pk, _status in licenses)
+    uuids = sorted(each.uuid for each in licenses)
     sets.update(
         models.License,
         ("uuid", "status", "revoked_at", "modified_at"),
         [(pk, Status.REVOKED.value, at, at) for pk in uuids],
     )
     sets.record_history(models.License, uuids, kind="~", by=by, reason="revoked", at=at)
-    was = Counter(status for _pk, status in licenses)
+    was = Counter(each.was for each in licenses)
     seats.move_counts(
         plan,
         {
@@ -80,6 +91,11 @@ def _revoke(
         },
     )
     add_licenses(plan, len(uuids), by=by, at=at)
+    facts = [
+        LicenseRevoked(each.uuid, plan.pk, plan.customer_uuid, each.email, each.lms_user_id, each.was.value)
+        for each in licenses
+    ]
+    outbox.record(LICENSES_REVOKED, key=str(plan.pk), facts=facts, by=by)
 
 
 @transaction.atomic(durable=True)
