@@ -38,7 +38,12 @@ from bursar.identity.service.retirement import (
     find_retirement,
     request_retirements,
 )
-from bursar.identity.service.roles import assign_roles, list_people_with_role, withdraw_roles
+from bursar.identity.service.roles import (
+    assign_roles,
+    find_role_holders,
+    list_people_with_role,
+    withdraw_roles,
+)
 from bursar.identity.service.saving import save_people, save_service_accounts
 from bursar.identity.tokens import delete_token_cookies, issue_token, set_token_cookies
 
@@ -61,6 +66,7 @@ __all__ = [
     "find_people_by_lms_user_id",
     "find_people_by_username",
     "find_retirement",
+    "find_role_holders",
     "get_caller",
     "get_highest_lms_user_id",
     "get_person",

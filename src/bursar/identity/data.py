@@ -35,6 +35,7 @@ class Person:
     is_active: bool
     is_staff: bool
     is_confirmed: bool
+    joined_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,16 @@ class RoleAssignment:
     lms_user_id: int
     role: str
     customer_uuid: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class RoleHolder:
+    """An active account with a role at one customer. ``email`` is normalized."""
+
+    lms_user_id: int
+    email: str
+    role: str
+    customer_uuid: UUID
 
 
 @dataclass(frozen=True, slots=True)

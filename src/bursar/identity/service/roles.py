@@ -5,11 +5,12 @@ from collections.abc import Collection, Iterable, Sequence
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import OuterRef, Q, Subquery
 
-from bursar.identity.data import ANY_CUSTOMER, Person, RoleAssignment
+from bursar.identity.data import ANY_CUSTOMER, Person, RoleAssignment, RoleHolder
 from bursar.identity.models import RoleAssignment as RoleRow
 from bursar.identity.models import User
-from bursar.identity.service.people import to_person
+from bursar.identity.service.people import to_people
 from bursar.lib import clock, sets
 
 _Key = tuple[int, str, str]
@@ -70,8 +71,33 @@ def list_people_with_role(role: str, *, customer_uuid: UUID | None) -> list[Pers
     ``customer_uuid`` None: those who have it for every customer; they are not listed for a single one.
     """
     holders = RoleRow.objects.filter(role=role, context=_context(customer_uuid)).values("lms_user_id")
-    users = User.objects.filter(lms_user_id__in=holders, is_active=True).order_by("username")
-    return [to_person(user) for user in users]
+    return to_people(User.objects.filter(lms_user_id__in=holders, is_active=True).order_by("username"))
+
+
+def find_role_holders(
+    *, customer_uuids: Collection[UUID], role: str, also_of: Collection[int] = ()
+) -> list[RoleHolder]:
+    """Who has the role for exactly these customers, and every role that the people ``also_of`` have there.
+
+    Active accounts only, in the order in which they got the roles. One query for each 1,000 customers.
+    """
+    found: list[RoleHolder] = []
+    users = User.objects.filter(lms_user_id=OuterRef("lms_user_id"), is_active=True)
+    for chunk in sets.chunks(sorted(set(customer_uuids))):
+        rows = (
+            RoleRow.objects.filter(context__in=[str(each) for each in chunk])
+            .filter(Q(role=role) | Q(lms_user_id__in=also_of))
+            .annotate(email=Subquery(users.values("email_key")[:1]))
+            .order_by("assigned_at", "uuid")
+        )
+        found += [
+            RoleHolder(lms_user_id, email, held, UUID(context))
+            for lms_user_id, email, held, context in rows.values_list(
+                "lms_user_id", "email", "role", "context"
+            )
+            if email is not None
+        ]
+    return found
 
 
 def _keys(assignments: Iterable[RoleAssignment]) -> set[_Key]:

@@ -136,6 +136,22 @@ def test_closed_accounts_are_not_listed(people):
     assert api.list_people_with_role(ADMIN, customer_uuid=ACME) == []
 
 
+def test_role_holders_of_many_customers_are_found_at_once(people, django_assert_num_queries):
+    api.assign_roles([RoleAssignment(13, LEARNER, ACME), RoleAssignment(12, ADMIN, GLOBEX)], by=None)
+
+    with django_assert_num_queries(1):
+        admins = api.find_role_holders(customer_uuids=[ACME, GLOBEX], role=ADMIN)
+    assert {(each.email.split("@")[0], each.role, each.customer_uuid) for each in admins} == {
+        ("alice", ADMIN, ACME),
+        ("carol", ADMIN, GLOBEX),
+        ("bob", ADMIN, GLOBEX),
+    }
+    more = api.find_role_holders(customer_uuids=[ACME], role=ADMIN, also_of=[13])
+    assert [(each.lms_user_id, each.role) for each in more] == [(11, ADMIN), (13, LEARNER)]
+    User.objects.filter(username="alice").update(is_active=False)
+    assert api.find_role_holders(customer_uuids=[ACME], role=ADMIN) == []
+
+
 def test_one_role_and_two_hundred_take_the_same_number_of_statements(people, django_assert_num_queries):
     many = [RoleAssignment(number, LEARNER, GLOBEX) for number in range(1000, 1200)]
 
