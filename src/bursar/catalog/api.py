@@ -10,6 +10,7 @@ from bursar.catalog.keys import is_course_key, is_run_key, org_of_run
 from bursar.catalog.service.importing import import_courses
 from bursar.catalog.service.reading import (
     find_catalogs,
+    find_catalogs_of,
     find_catalogs_with_courses,
     find_catalogs_with_runs,
     find_courses,
@@ -20,6 +21,7 @@ from bursar.catalog.service.saving import save_catalogs, save_courses
 
 __all__ = [
     "find_catalogs",
+    "find_catalogs_of",
     "find_catalogs_with_courses",
     "find_catalogs_with_runs",
     "find_courses",

@@ -83,6 +83,16 @@ def list_catalogs(*, customer_uuid: UUID) -> list[CustomerCatalog]:
     return [_catalog(row) for row in rows.order_by("title", "uuid").values_list(*_CATALOG_COLUMNS)]
 
 
+def find_catalogs_of(customer_uuids: Collection[UUID]) -> dict[UUID, list[UUID]]:
+    """The uuids of each customer's catalogs, by title. Effects: one query for each 1,000 customers."""
+    found: dict[UUID, list[UUID]] = defaultdict(list)
+    for chunk in sets.chunks(list(dict.fromkeys(customer_uuids))):
+        rows = models.CustomerCatalog.objects.filter(customer_uuid__in=chunk).order_by("title", "uuid")
+        for customer_uuid, uuid in rows.values_list("customer_uuid", "uuid"):
+            found[customer_uuid].append(uuid)
+    return found
+
+
 def find_catalogs(uuids: Collection[UUID]) -> dict[UUID, CustomerCatalog]:
     """The catalogs that exist, by uuid, whosever they are. Effects: one query for each 1,000 uuids."""
     found: dict[UUID, CustomerCatalog] = {}

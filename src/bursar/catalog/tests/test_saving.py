@@ -262,6 +262,10 @@ def test_a_catalog_contains_what_it_lists():
         customer_uuid=ACME, run_keys=[RUN, "course-v1:Org+C1+1", "course-v1:No+Such+run"]
     ) == {RUN: {listed, everything}, "course-v1:Org+C1+1": {everything}, "course-v1:No+Such+run": frozenset()}
     assert [catalog.title for catalog in api.list_catalogs(customer_uuid=ACME)] == ["All", "Computing"]
+    assert list(api.find_catalogs_of([ACME, uuid4()])) == [ACME]
+    assert api.find_catalogs_of([ACME])[ACME] == [
+        catalog.uuid for catalog in api.list_catalogs(customer_uuid=ACME)
+    ]
     assert api.find_catalogs([listed, uuid4()])[listed].course_keys == {COMPUTING.key}
 
 
