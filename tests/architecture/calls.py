@@ -185,6 +185,7 @@ _REQUESTS = "/api/v1/license-requests/"
 _ENTERPRISE = "/enterprise/api/v1/"
 _OWN_COURSES = "/enterprise_learner_portal/api/v1/enterprise_course_enrollments/"
 _JOBS = "/api/jobs/v1/jobs/"
+_CUSTOMERS = "/enterprise/api/v1/enterprise-customer/"
 _ENROLLMENTS = "/api/enrollment/v1/enrollment"
 _ENTER_CS50 = {"course_details": {"course_id": cast.CS50_RUN}, "mode": "audit", "is_active": True}
 _ALLOWED = "/api/enrollment/v1/enrollment_allowed/"
@@ -399,6 +400,51 @@ CALLS = [
         _all(200, ADMIN, OPERATOR_),
         query=lambda its: {"enterprise_customer_uuid": its.customer, "bulk_enrollment_job_uuid": its.job},
         shows=lambda its: [its.job],
+        "GET",
+        _CUSTOMERS,
+        _all(200, *SIGNED_IN),
+        missing=200,
+        shows=lambda its: [its.customer, its.slug],
+        about="all",
+    ),
+    Call(
+        "GET",
+        _CUSTOMERS,
+        _all(200, *SIGNED_IN),
+        missing=200,
+        query=lambda its: {"slug": its.slug, "uuid": its.customer},
+        shows=lambda its: [its.customer],
+        about="by slug and uuid",
+    ),
+    Call(
+        "GET",
+        _CUSTOMERS + "dashboard_list/",
+        _all(200, *SIGNED_IN),
+        missing=200,
+        query=lambda its: {"enterprise_slug": its.slug},
+        shows=lambda its: [its.customer],
+    ),
+    Call(
+        "GET",
+        _CUSTOMERS + "basic_list/",
+        _all(200, *SIGNED_IN),
+        missing=200,
+        query=lambda its: {"name_or_uuid": its.customer},
+        shows=lambda its: [its.customer],
+    ),
+    Call(
+        "GET",
+        _CUSTOMERS + "<customer_uuid>/",
+        _all(200, LEARNER, OWNER, ADMIN, OPERATOR_, STAFF),
+        refused=404,
+        shows=lambda its: [its.customer, its.slug],
+    ),
+    Call(
+        "PATCH",
+        _CUSTOMERS + "<customer_uuid>/",
+        _RULES,
+        body=lambda its: {"enable_integrated_customer_learner_portal_search": True},
+        shows=lambda its: [its.customer],
     ),
     # enrollments: what counts is whose row it is, and who is staff
     Call("GET", _ENROLLMENTS, _all(200, *SIGNED_IN), missing=200, about="one's own"),

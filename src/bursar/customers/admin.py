@@ -6,10 +6,12 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from simple_history.admin import SimpleHistoryAdmin
 
 from bursar.customers import models
+from bursar.customers.data import SWITCHES
 from bursar.customers.service import waiting
 from bursar.customers.service.organizations import problem_of_slug
 from bursar.lib.admin import ReadOnlyHistoryAdmin
@@ -17,6 +19,16 @@ from bursar.lib.admin import ReadOnlyHistoryAdmin
 
 class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]
     """A customer whose pages can be reached under its slug."""
+
+    def clean_features(self) -> list[str]:
+        names = self.cleaned_data["features"]
+        unknown = sorted(set(names) - set(SWITCHES)) if isinstance(names, list) else [names]
+        if unknown:
+            known = ", ".join(SWITCHES)
+            raise forms.ValidationError(
+                _("%(names)s: a list of these is wanted: %(known)s") % {"names": unknown, "known": known}
+            )
+        return list(names)
 
     def clean_slug(self) -> str:
         slug: str = self.cleaned_data["slug"]

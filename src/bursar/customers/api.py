@@ -5,6 +5,9 @@
 ``enroll_in_bulk`` gets people into runs at a customer's expense, and ``rehearse_in_bulk`` says what it
 would do; ``end_sponsorships``, ``end_learner_sponsorships`` and ``cancel_fulfillment`` end it.
 ``save_customers`` makes customers as a world file wants them.
+``change_portals`` says what a customer's portals show.
+``enroll_in_bulk`` gets people into runs at a customer's expense. ``save_customers`` makes customers as a
+world file wants them.
 """
 
 from bursar.customers.service.bulk import enroll_in_bulk, rehearse_in_bulk
@@ -23,11 +26,13 @@ from bursar.customers.service.organizations import (
     get_customer,
     save_customers,
 )
+from bursar.customers.service.switching import change_portals
 
 __all__ = [
     "cancel_fulfillment",
     "end_learner_sponsorships",
     "end_sponsorships",
+    "change_portals",
     "enroll_in_bulk",
     "find_customer_by_slug",
     "find_customers",

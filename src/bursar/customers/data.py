@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
+from bursar.identity.data import RoleHolder
 from bursar.lib.errors import InvalidInputError, NotFoundError
 from bursar.lib.outcomes import Refusal
 
@@ -13,6 +14,43 @@ SLUG_MAX_LENGTH = 30  # edx-enterprise's column
 
 BULK_LIMIT = 10_000
 """Pairs in one request of bulk enrollment."""
+
+
+SWITCHES = (
+    "disable_expiry_messaging_for_learner_credit",
+    "enable_academies",
+    "enable_analytics_screen",
+    "enable_audit_data_reporting",
+    "enable_audit_enrollment",
+    "enable_browse_and_request",
+    "enable_career_engagement_network_on_learner_portal",
+    "enable_demo_data_for_analytics_and_lpr",
+    "enable_executive_education_2U_fulfillment",
+    "enable_generation_of_api_credentials",
+    "enable_integrated_customer_learner_portal_search",
+    "enable_learner_credit_message_box",
+    "enable_learner_portal_offers",
+    "enable_learner_portal_sidebar_message",
+    "enable_one_academy",
+    "enable_pathways",
+    "enable_portal_code_management_screen",
+    "enable_portal_learner_credit_management_screen",
+    "enable_portal_lms_configurations_screen",
+    "enable_portal_reporting_config_screen",
+    "enable_portal_saml_configuration_screen",
+    "enable_portal_subscription_management_screen",
+    "enable_programs",
+    "enable_slug_login",
+    "hide_course_original_price",
+    "hide_labor_market_data",
+    "replace_sensitive_sso_username",
+    "show_videos_in_learner_portal_search_results",
+    "sync_learner_profile_data",
+)
+"""What a customer's portals show, by edx-enterprise's names. No rule of Bursar reads them."""
+
+FIRST_SWITCHES = ("enable_portal_subscription_management_screen",)
+"""What is on at a customer that ``save_customers`` makes: the screen of what Bursar has."""
 
 
 class FulfillmentKind(StrEnum):
@@ -62,6 +100,39 @@ class Customer:
     country: str
     enable_learner_portal: bool
     enable_universal_link: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerProfile:
+    """A customer with all that its portals show. ``switches`` are those that are on, see ``SWITCHES``."""
+
+    uuid: UUID
+    name: str
+    slug: str
+    is_active: bool
+    contact_email: str
+    reply_to: str
+    sender_alias: str
+    country: str
+    default_language: str
+    auth_org_id: str
+    identity_provider: str
+    enable_learner_portal: bool
+    enable_universal_link: bool
+    enable_autocohorting: bool
+    switches: frozenset[str]
+    modified_at: datetime
+    catalog_uuids: tuple[UUID, ...] = ()
+    admins: tuple[RoleHolder, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who reads about customers: which ones they belong to, and administer. None: every customer."""
+
+    lms_user_id: int
+    belongs_to: frozenset[UUID] | None
+    administers: frozenset[UUID] | None
 
 
 @dataclass(frozen=True, slots=True)

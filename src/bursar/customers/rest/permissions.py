@@ -4,7 +4,8 @@ from uuid import UUID
 
 from rest_framework.exceptions import PermissionDenied
 
-from bursar.identity.data import ADMIN, OPERATOR, Caller
+from bursar.customers.data import Viewer
+from bursar.identity.data import ADMIN, LEARNER, OPERATOR, Caller
 
 CAN_ENROLL_LEARNERS = "enterprise.can_enroll_learners"
 CAN_ACCESS_ADMIN_DASHBOARD = "enterprise.can_access_admin_dashboard"
@@ -14,6 +15,9 @@ _HOLDERS = {
     CAN_ACCESS_ADMIN_DASHBOARD: (ADMIN, OPERATOR),
 }
 """Permissions of edx-enterprise, and the roles that have them."""
+
+MEMBERS = (LEARNER, ADMIN, OPERATOR)
+"""The roles of those who may know that a customer exists."""
 
 
 def has_permission(caller: Caller, permission: str, customer_uuid: UUID) -> bool:
@@ -36,3 +40,14 @@ def check_everywhere(caller: Caller, permission: str) -> None:
 def must_be_linked(caller: Caller, customer_uuid: UUID) -> bool:
     """Whether this caller only sees customers to which they are linked: everybody but staff and operators."""
     return not caller.is_staff and not caller.has_role((OPERATOR,), customer_uuid)
+
+
+def viewer_of(caller: Caller) -> Viewer:
+    """What the caller sees of customers: staff and operators all, others their own."""
+    if caller.is_staff:
+        return Viewer(caller.lms_user_id, belongs_to=None, administers=None)
+    return Viewer(
+        caller.lms_user_id,
+        belongs_to=caller.customers_with(MEMBERS),
+        administers=caller.customers_with((ADMIN, OPERATOR)),
+    )

@@ -11,8 +11,9 @@ from rest_framework.views import APIView
 
 from bursar.customers import api, wire_places
 from bursar.customers.data import SponsoredEnrollmentNotFound
+from bursar.customers.rest.permissions import MEMBERS
 from bursar.identity.api import get_caller
-from bursar.identity.data import ADMIN, LEARNER, OPERATOR, Caller
+from bursar.identity.data import Caller
 from bursar.lib import clock
 from bursar.lib.rest import parse_uuid
 
@@ -90,6 +91,6 @@ def _read_customer(request: Request, caller: Caller) -> UUID:
     if not named:
         raise serializers.ValidationError({"enterprise_id": ["This query parameter is required."]})
     customer_uuid = parse_uuid(named, field="enterprise_id")
-    if not caller.has_role((LEARNER, ADMIN, OPERATOR), customer_uuid):
+    if not caller.has_role(MEMBERS, customer_uuid):
         raise exceptions.NotFound()
     return customer_uuid

@@ -1,4 +1,4 @@
-"""Paths of customers below /enterprise/api/v1/, each with its last slash, as in edx-enterprise."""
+"""Paths of customers below /enterprise/api/v1/, each with or without its last slash as in edx-enterprise."""
 
 from django.urls import path
 
@@ -9,9 +9,18 @@ from bursar.customers.rest.fulfillments import (
     LicensesExpirationView,
     UnenrolledFulfillmentsView,
 )
+from bursar.customers.rest import organizations
 from bursar.customers.rest.views import BulkEnrollmentView
 
 urlpatterns = [
+    path("enterprise-customer/", organizations.CustomersView.as_view(), name="customers"),
+    path(
+        "enterprise-customer/dashboard_list/",
+        organizations.DashboardCustomersView.as_view(),
+        name="dashboard-customers",
+    ),
+    path("enterprise-customer/basic_list/", organizations.CustomerNamesView.as_view(), name="customer-names"),
+    path("enterprise-customer/<uuid:customer_uuid>/", organizations.CustomerView.as_view(), name="customer"),
     path(
         "enterprise-customer/<uuid:customer_uuid>/enroll_learners_in_courses/",
         BulkEnrollmentView.as_view(),

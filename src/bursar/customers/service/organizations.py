@@ -10,7 +10,14 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from bursar.customers import models
-from bursar.customers.data import SLUG_MAX_LENGTH, Customer, CustomerInvalid, CustomerNotFound, CustomerToSave
+from bursar.customers.data import (
+    FIRST_SWITCHES,
+    SLUG_MAX_LENGTH,
+    Customer,
+    CustomerInvalid,
+    CustomerNotFound,
+    CustomerToSave,
+)
 from bursar.lib import sets, slugs
 from bursar.lib.outcomes import Saved
 from bursar.lib.saving import save_row
@@ -83,7 +90,9 @@ def save_customers(customers: Sequence[CustomerToSave]) -> Saved:
             .order_by("uuid")
         }
         for customer in wanted:
-            row = rows.get(customer.uuid) or models.Customer(uuid=customer.uuid)
+            row = rows.get(customer.uuid) or models.Customer(
+                uuid=customer.uuid, features=list(FIRST_SWITCHES)
+            )
             values = {
                 "name": customer.name,
                 "slug": customer.slug,

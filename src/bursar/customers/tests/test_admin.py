@@ -6,7 +6,7 @@ from django.contrib.auth import get_user_model
 from django.urls import reverse
 
 from bursar.customers import api, models
-from bursar.customers.data import BulkPair, PendingState
+from bursar.customers.data import FIRST_SWITCHES, BulkPair, PendingState
 from tests.cast import ACME, BOB, CS50_RUN
 
 pytestmark = pytest.mark.django_db
@@ -50,6 +50,19 @@ def test_support_cannot_give_a_customer_a_slug_that_hides_a_path(support):
 
     assert "reserved" in page.content.decode()
     assert api.get_customer(ACME).slug == "acme"
+
+
+def test_support_turns_on_only_switches_that_there_are(support):
+    path = reverse("admin:customers_customer_change", args=[ACME])
+    wanted = {"name": "Acme", "slug": "acme", "is_active": "on"}
+
+    page = support.post(path, {**wanted, "features": '["enable_pathways", "nonsense"]'})
+    assert "nonsense" in page.content.decode()
+    assert support.post(path, {**wanted, "features": "null"}).status_code == 200
+    assert models.Customer.objects.get(uuid=ACME).features == list(FIRST_SWITCHES)
+
+    assert support.post(path, {**wanted, "features": '["enable_pathways"]'}).status_code == 302
+    assert models.Customer.objects.get(uuid=ACME).features == ["enable_pathways"]
 
 
 def test_support_tries_failed_enrollments_again(support):
