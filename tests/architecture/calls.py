@@ -446,6 +446,29 @@ CALLS = [
         body=lambda its: {"enable_integrated_customer_learner_portal_search": True},
         shows=lambda its: [its.customer],
     ),
+    Call(
+        "GET",
+        "/enterprise/api/v1/enterprise-learner/",
+        _all(200, *SIGNED_IN),
+        missing=200,
+        query=lambda its: {"enterprise_customer_uuid": its.customer, "username": its.username},
+        shows=lambda its: [its.customer, its.email],
+    ),
+    Call(
+        "GET",
+        "/enterprise/api/v1/enterprise-learner/",
+        _all(200, *SIGNED_IN),
+        missing=200,
+        query=lambda its: {"enterprise_customer_uuid": its.customer, "role": "enterprise_learner"},
+        shows=lambda its: [its.customer, its.email],
+        about="by role",
+    ),
+    Call(
+        "GET",
+        "/enterprise/api/v1/enterprise-customer-members/<customer_uuid>",
+        _RULES,
+        shows=lambda its: [its.email],
+    ),
     # enrollments: what counts is whose row it is, and who is staff
     Call("GET", _ENROLLMENTS, _all(200, *SIGNED_IN), missing=200, about="one's own"),
     Call(

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-from bursar.identity.data import RoleHolder
+from bursar.identity.data import Person, RoleHolder
 from bursar.lib.errors import InvalidInputError, NotFoundError
 from bursar.lib.outcomes import Refusal
 
@@ -127,12 +127,48 @@ class CustomerProfile:
 
 
 @dataclass(frozen=True, slots=True)
+class LearnerProfile:
+    """A person who learns at a customer, with the roles that the person has there.
+
+    ``person`` None: the account is gone, or never came here.
+    """
+
+    link_uuid: UUID
+    lms_user_id: int
+    is_active: bool
+    invite_key_uuid: UUID | None
+    created_at: datetime
+    customer: CustomerProfile
+    person: Person | None
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Viewer:
     """Who reads about customers: which ones they belong to, and administer. None: every customer."""
 
     lms_user_id: int
     belongs_to: frozenset[UUID] | None
     administers: frozenset[UUID] | None
+
+
+class MemberOrder(StrEnum):
+    """By what the members of a customer are listed."""
+
+    NAME = "name"
+    JOINED = "joined_org"
+    ENROLLMENTS = "enrollments"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody who learns at a customer, or an address that waits to (``lms_user_id`` None, no name)."""
+
+    lms_user_id: int | None
+    email: str
+    name: str
+    joined_at: datetime
+    enrollment_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)

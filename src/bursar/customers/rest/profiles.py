@@ -107,6 +107,52 @@ class CustomerNameSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
 
 
+class UserSerializer(serializers.Serializer[Any]):
+    """An account."""
+
+    id = serializers.IntegerField()
+    username = serializers.CharField()
+    first_name = serializers.CharField(help_text="The full name: here a name is one text.")
+    last_name = serializers.CharField(help_text="Always empty.")
+    email = serializers.CharField()
+    is_staff = serializers.BooleanField()
+    is_active = serializers.BooleanField()
+    date_joined = serializers.DateTimeField(allow_null=True)
+
+
+class LearnerSerializer(serializers.Serializer[Any]):
+    """A person who learns at a customer."""
+
+    id = serializers.IntegerField(help_text="The LMS user id, which is unique within a customer.")
+    uuid = serializers.UUIDField(help_text="The link's own.")
+    enterprise_customer = CustomerSerializer()
+    active = serializers.BooleanField(help_text="Whether the learner acts for this customer.")
+    user_id = serializers.IntegerField()
+    user = UserSerializer()
+    data_sharing_consent_records = serializers.ListField(help_text="Always empty: nobody is asked here.")
+    groups = serializers.ListField(help_text="Always empty: there are none here.")
+    enterprise_group = serializers.ListField(help_text="Always empty: there are none here.")
+    created = serializers.DateTimeField()
+    invite_key = serializers.UUIDField(allow_null=True)
+    role_assignments = serializers.ListField(child=serializers.CharField())
+
+
+class MemberUserSerializer(serializers.Serializer[Any]):
+    """Who a member is."""
+
+    user_id = serializers.IntegerField(allow_null=True, help_text="null while the address waits.")
+    email = serializers.CharField()
+    joined_org = serializers.CharField(help_text="A date to be shown, such as `Nov 25, 2026`.")
+    name = serializers.CharField()
+
+
+class MemberSerializer(serializers.Serializer[Any]):
+    """A learner of the customer, or an address that waits to become one's."""
+
+    enterprise_customer_user = MemberUserSerializer()
+    enrollments = serializers.IntegerField(help_text="Sponsored enrollments that go on.")
+
+
 class _PageSerializer(serializers.Serializer[Any]):
     """A page."""
 
@@ -123,3 +169,16 @@ class CustomerPageSerializer(_PageSerializer):
 
     results = CustomerSerializer(many=True)
     enterprise_features = FeaturesSerializer()
+
+
+class LearnerPageSerializer(_PageSerializer):
+    """Learners: active links first, the newest first."""
+
+    results = LearnerSerializer(many=True)
+    enterprise_features = FeaturesSerializer()
+
+
+class MemberPageSerializer(_PageSerializer):
+    """Members of a customer."""
+
+    results = MemberSerializer(many=True)

@@ -10,6 +10,7 @@ from bursar.customers.rest.fulfillments import (
     UnenrolledFulfillmentsView,
 )
 from bursar.customers.rest import organizations
+from bursar.customers.rest import learners, organizations
 from bursar.customers.rest.views import BulkEnrollmentView
 
 urlpatterns = [
@@ -21,6 +22,12 @@ urlpatterns = [
     ),
     path("enterprise-customer/basic_list/", organizations.CustomerNamesView.as_view(), name="customer-names"),
     path("enterprise-customer/<uuid:customer_uuid>/", organizations.CustomerView.as_view(), name="customer"),
+    path("enterprise-learner/", learners.LearnersView.as_view(), name="learners"),
+    path(
+        "enterprise-customer-members/<uuid:customer_uuid>",
+        learners.MembersView.as_view(),
+        name="customer-members",
+    ),
     path(
         "enterprise-customer/<uuid:customer_uuid>/enroll_learners_in_courses/",
         BulkEnrollmentView.as_view(),
