@@ -469,6 +469,13 @@ CALLS = [
         _RULES,
         shows=lambda its: [its.email],
     ),
+    Call(
+        "POST",
+        "/enterprise/select/active/",
+        {**_all(200, LEARNER, OWNER, ADMIN), OPERATOR_: 422},  # operators learn nowhere
+        refused=404,
+        body=lambda its: {"enterprise": its.customer},
+    ),
     # enrollments: what counts is whose row it is, and who is staff
     Call("GET", _ENROLLMENTS, _all(200, *SIGNED_IN), missing=200, about="one's own"),
     Call(

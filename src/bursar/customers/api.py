@@ -6,6 +6,8 @@
 would do; ``end_sponsorships``, ``end_learner_sponsorships`` and ``cancel_fulfillment`` end it.
 ``save_customers`` makes customers as a world file wants them.
 ``change_portals`` says what a customer's portals show.
+``choose_customer`` says for which of their customers a learner acts, ``change_portals`` what a customer's
+portals show.
 ``enroll_in_bulk`` gets people into runs at a customer's expense. ``save_customers`` makes customers as a
 world file wants them.
 """
@@ -18,6 +20,8 @@ from bursar.customers.service.fulfillments import (
     list_unenrolled,
     save_for_later,
 )
+from bursar.customers.service.bulk import enroll_in_bulk
+from bursar.customers.service.choosing import choose_customer
 from bursar.customers.service.linking import find_links, is_linked
 from bursar.customers.service.members import link_learners, make_admins
 from bursar.customers.service.organizations import (
@@ -33,6 +37,7 @@ __all__ = [
     "end_learner_sponsorships",
     "end_sponsorships",
     "change_portals",
+    "choose_customer",
     "enroll_in_bulk",
     "find_customer_by_slug",
     "find_customers",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from bursar.identity.data import Person, RoleHolder
-from bursar.lib.errors import InvalidInputError, NotFoundError
+from bursar.lib.errors import DomainError, InvalidInputError, NotFoundError
 from bursar.lib.outcomes import Refusal
 
 SLUG_MAX_LENGTH = 30  # edx-enterprise's column
@@ -315,6 +315,12 @@ class CustomerNotFound(NotFoundError):
     """There is no such customer, or it is not active, or it is not the caller's: all look the same."""
 
     code = "customer_not_found"
+
+
+class NotLinked(DomainError):
+    """The person does not learn at this customer, whatever the roles say."""
+
+    code = "not_linked"
 
 
 class CustomerInvalid(InvalidInputError):

@@ -5,24 +5,27 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
+from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from bursar.customers import wire_profiles
-from bursar.customers.data import MemberOrder
+from bursar.customers import api, wire_profiles
+from bursar.customers.data import CustomerNotFound, MemberOrder
 from bursar.customers.rest.paging import PagesWithFeatures
-from bursar.customers.rest.permissions import CAN_ACCESS_ADMIN_DASHBOARD, check_permission, viewer_of
+from bursar.customers.rest.permissions import CAN_ACCESS_ADMIN_DASHBOARD, MEMBERS, check_permission, viewer_of
 from bursar.customers.rest.profiles import LearnerPageSerializer, MemberPageSerializer
 from bursar.customers.service import listing, reading
 from bursar.customers.service.organizations import get_active_customer
 from bursar.identity import api as identity
 from bursar.identity.api import get_caller
 from bursar.identity.data import LEARNER
-from bursar.lib.rest import PageNumbers, parse_uuid
+from bursar.lib.rest import PageNumbers, UuidField, body_of, parse_uuid
+from bursar.lib.rest_json import JsonParser
+from bursar.outbox.api import idempotent
 
 _PAGING = [OpenApiParameter("page", int), OpenApiParameter("page_size", int, description="At most 500.")]
 
@@ -120,3 +123,37 @@ class _MembersQuerySerializer(serializers.Serializer[object]):
     user_query = serializers.CharField(required=False, allow_blank=True)
     sort_by = serializers.ChoiceField([each.value for each in MemberOrder], required=False, allow_blank=True)
     is_reversed = serializers.BooleanField(required=False)
+
+
+class ChoiceSerializer(serializers.Serializer[object]):
+    """The customer that a learner chooses."""
+
+    enterprise = UuidField()
+
+
+class ChooseCustomerView(APIView):
+    """The customer that a learner acts for."""
+
+    parser_classes = (JsonParser, FormParser, MultiPartParser)
+
+    @extend_schema(
+        summary="Choose the customer that you act for",
+        tags=["customers"],
+        request=ChoiceSerializer,
+        responses={
+            200: OpenApiResponse(OpenApiTypes.OBJECT, "An empty object; also if it was chosen already."),
+            404: OpenApiResponse(OpenApiTypes.OBJECT, "You belong to no such customer."),
+            422: OpenApiResponse(OpenApiTypes.OBJECT, "You have a role there, but do not learn there."),
+        },
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Your links to other customers stay, but are not active any more. New tokens name it first."""
+        caller = get_caller(request)
+        choice = ChoiceSerializer(data=body_of(request))
+        choice.is_valid(raise_exception=True)
+        customer_uuid = choice.validated_data["enterprise"]
+        if not caller.has_role(MEMBERS, customer_uuid):
+            raise CustomerNotFound(_("There is no such organization."))
+        api.choose_customer(customer_uuid=customer_uuid, lms_user_id=caller.lms_user_id)
+        return Response({})

@@ -3,6 +3,7 @@ import threading
 import uuid
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.db import connection
 
 from bursar.customers import api, models
@@ -13,7 +14,7 @@ from bursar.identity.data import PersonToSave
 from bursar.notifications.models import Message
 from bursar.outbox import api as outbox
 from bursar.outbox.models import Event
-from tests.cast import ACME, CS50_RUN, PYTHON_RUN
+from tests.cast import ACME, BOB, CS50_RUN, GLOBEX, PYTHON_RUN
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -99,3 +100,16 @@ def test_an_address_confirmed_while_it_begins_to_wait_is_enrolled(cast):
 
     assert not models.PendingEnrollment.objects.filter(state="waiting").exists()
     assert Enrollment.objects.filter(is_active=True).count() == 30
+
+
+def test_who_chooses_two_customers_at_once_acts_for_one(cast):
+    api.link_learners(customer_uuid=GLOBEX, emails=[BOB.email], by=None)
+
+    def choosing(customer_uuid):
+        return lambda: api.choose_customer(customer_uuid=customer_uuid, lms_user_id=BOB.lms_user_id)
+
+    at_once(*[choosing(ACME), choosing(GLOBEX)] * 4)
+
+    link = models.LearnerLink.objects.get(lms_user_id=BOB.lms_user_id, is_active=True)
+    chosen = get_user_model().objects.get(lms_user_id=BOB.lms_user_id).active_customer_uuid
+    assert link.customer_id == chosen
