@@ -400,6 +400,9 @@ CALLS = [
         _all(200, ADMIN, OPERATOR_),
         query=lambda its: {"enterprise_customer_uuid": its.customer, "bulk_enrollment_job_uuid": its.job},
         shows=lambda its: [its.job],
+    ),
+    # what is read of customers
+    Call(
         "GET",
         _CUSTOMERS,
         _all(200, *SIGNED_IN),

@@ -20,11 +20,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("bursar.licenses.rest.urls")),
     path("api/jobs/v1/", include("bursar.jobs.rest.urls")),
     path("enterprise/api/v1/", include("bursar.customers.rest.urls")),
-<<<<<<< HEAD
     path("enterprise_learner_portal/api/v1/", include("bursar.customers.rest.portal_urls")),
-=======
     path("enterprise/select/active/", ChooseCustomerView.as_view(), name="choose-customer"),
->>>>>>> 6363555 (customers: Let learners choose the customer they act for)
     path("", include("bursar.enrollments.rest.urls")),
     path("", include("bursar.identity.rest.urls")),
     path("", include("bursar.portal.urls")),  # last of all: later its pages begin with a customer's slug

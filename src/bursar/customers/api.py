@@ -4,15 +4,12 @@
 ``find_links`` and ``is_linked`` who learns there. ``link_learners`` and ``make_admins`` change that.
 ``enroll_in_bulk`` gets people into runs at a customer's expense, and ``rehearse_in_bulk`` says what it
 would do; ``end_sponsorships``, ``end_learner_sponsorships`` and ``cancel_fulfillment`` end it.
-``save_customers`` makes customers as a world file wants them.
-``change_portals`` says what a customer's portals show.
 ``choose_customer`` says for which of their customers a learner acts, ``change_portals`` what a customer's
-portals show.
-``enroll_in_bulk`` gets people into runs at a customer's expense. ``save_customers`` makes customers as a
-world file wants them.
+portals show. ``save_customers`` makes customers as a world file wants them.
 """
 
 from bursar.customers.service.bulk import enroll_in_bulk, rehearse_in_bulk
+from bursar.customers.service.choosing import choose_customer
 from bursar.customers.service.ending import cancel_fulfillment, end_learner_sponsorships, end_sponsorships
 from bursar.customers.service.fulfillments import (
     get_fulfillment,
@@ -20,8 +17,6 @@ from bursar.customers.service.fulfillments import (
     list_unenrolled,
     save_for_later,
 )
-from bursar.customers.service.bulk import enroll_in_bulk
-from bursar.customers.service.choosing import choose_customer
 from bursar.customers.service.linking import find_links, is_linked
 from bursar.customers.service.members import link_learners, make_admins
 from bursar.customers.service.organizations import (
@@ -34,10 +29,10 @@ from bursar.customers.service.switching import change_portals
 
 __all__ = [
     "cancel_fulfillment",
-    "end_learner_sponsorships",
-    "end_sponsorships",
     "change_portals",
     "choose_customer",
+    "end_learner_sponsorships",
+    "end_sponsorships",
     "enroll_in_bulk",
     "find_customer_by_slug",
     "find_customers",

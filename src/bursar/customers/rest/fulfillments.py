@@ -6,7 +6,8 @@ from uuid import UUID
 
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -26,9 +27,7 @@ from bursar.identity.data import Caller
 from bursar.lib.rest import body_of, parse_uuid
 from bursar.outbox.api import idempotent
 
-_Ended = serializers.DictField(
-    child=serializers.DictField(), help_text="By course run: `success`, `message`."
-)
+_ENDED = OpenApiResponse(OpenApiTypes.OBJECT, "By course run: `success`, `message`.")
 
 
 class RevokeSerializer(serializers.Serializer[Any]):
@@ -58,7 +57,7 @@ class LicenseRevokeView(APIView):
             "422 if something failed; the answer says what became of each course."
         ),
         request=RevokeSerializer,
-        responses={200: _Ended, 422: _Ended},
+        responses={200: _ENDED, 422: _ENDED},
         tags=["customers"],
     )
     @idempotent
@@ -92,7 +91,7 @@ class LicensesExpirationView(APIView):
         summary="End what expired licenses pay for",
         description="200 without a body if all went well; 422 names what failed. For operators.",
         request=ExpirationSerializer,
-        responses={200: None, 422: _Ended},
+        responses={200: None, 422: _ENDED},
         tags=["customers"],
     )
     @idempotent
@@ -117,7 +116,7 @@ class FulfillmentView(APIView):
 
     @extend_schema(
         summary="Read what pays for a sponsored enrollment",
-        responses={200: serializers.DictField()},
+        responses={200: OpenApiTypes.OBJECT},
         tags=["customers"],
     )
     def get(self, request: Request, fulfillment_uuid: UUID) -> Response:
@@ -131,7 +130,7 @@ class CancelFulfillmentView(APIView):
         summary="Cancel what pays for a sponsored enrollment, and unenroll the learner",
         description="The learner stays in the run while something else pays for the same place.",
         request=None,
-        responses={204: None, 200: serializers.DictField()},
+        responses={204: None, 200: OpenApiTypes.OBJECT},
         tags=["customers"],
     )
     @idempotent
@@ -153,7 +152,7 @@ class UnenrolledFulfillmentsView(APIView):
         summary="List what paid for places that learners left",
         description="Of all customers, for operators; the oldest first.",
         parameters=[OpenApiParameter("unenrolled_after", str, description="A moment, in ISO 8601.")],
-        responses={200: serializers.ListField(child=serializers.DictField())},
+        responses={200: OpenApiResponse({"type": "array", "items": {"type": "object"}})},
         tags=["customers"],
     )
     def get(self, request: Request) -> Response:

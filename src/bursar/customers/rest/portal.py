@@ -3,7 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -29,7 +30,7 @@ class CourseEnrollmentsView(APIView):
             _CUSTOMER,
             OpenApiParameter("is_active", bool, description="Only those that you are in, or are not."),
         ],
-        responses={200: serializers.ListField(child=serializers.DictField())},
+        responses={200: OpenApiResponse({"type": "array", "items": {"type": "object"}})},
         tags=["customers"],
     )
     def get(self, request: Request) -> Response:
@@ -52,7 +53,7 @@ class CourseEnrollmentsView(APIView):
             OpenApiParameter("saved_for_later", bool, required=True),
         ],
         request=None,
-        responses={200: serializers.DictField()},
+        responses={200: OpenApiTypes.OBJECT},
         tags=["customers"],
     )
     def patch(self, request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from bursar.customers.rest import learners, organizations
 from bursar.customers.rest.fulfillments import (
     CancelFulfillmentView,
     FulfillmentView,
@@ -9,8 +10,6 @@ from bursar.customers.rest.fulfillments import (
     LicensesExpirationView,
     UnenrolledFulfillmentsView,
 )
-from bursar.customers.rest import organizations
-from bursar.customers.rest import learners, organizations
 from bursar.customers.rest.views import BulkEnrollmentView
 
 urlpatterns = [

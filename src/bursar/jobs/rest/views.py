@@ -7,7 +7,7 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
 from rest_framework import exceptions, serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -103,7 +103,20 @@ class JobsView(APIView):
             OpenApiParameter("page", int),
             OpenApiParameter("page_size", int),
         ],
-        responses={200: JobSerializer(many=True)},
+        responses={
+            200: inline_serializer(
+                "JobsPage",
+                {
+                    "next": serializers.URLField(allow_null=True),
+                    "previous": serializers.URLField(allow_null=True),
+                    "count": serializers.IntegerField(),
+                    "num_pages": serializers.IntegerField(),
+                    "current_page": serializers.IntegerField(),
+                    "start": serializers.IntegerField(),
+                    "results": JobSerializer(many=True),
+                },
+            )
+        },
         tags=["jobs"],
     )
     def get(self, request: Request) -> Response:

@@ -37,7 +37,7 @@ class _TooMany(Exception):
     """More pairs than one request may hold."""
 
 
-class BulkEnrollmentSerializer(serializers.Serializer[Any]):
+class BulkLicenseEnrollmentSerializer(serializers.Serializer[Any]):
     """Who is to be put into which runs."""
 
     emails = serializers.ListField(
@@ -50,7 +50,7 @@ class BulkEnrollmentSerializer(serializers.Serializer[Any]):
     )
 
 
-class BulkUploadSerializer(serializers.Serializer[Any]):
+class BulkLicenseUploadSerializer(serializers.Serializer[Any]):
     """The same as a form with a file."""
 
     csv = serializers.FileField(
@@ -100,7 +100,10 @@ class BulkLicenseEnrollmentView(APIView):
             ),
             OpenApiParameter("dry_run", bool),
         ],
-        request={"application/json": BulkEnrollmentSerializer, "multipart/form-data": BulkUploadSerializer},
+        request={
+            "application/json": BulkLicenseEnrollmentSerializer,
+            "multipart/form-data": BulkLicenseUploadSerializer,
+        },
         responses={
             201: inline_serializer(
                 "BulkLicenseEnrollment",
@@ -219,14 +222,14 @@ def _read(request: Request, plan_uuid: UUID | None) -> _Asked:
     body = body_of(request)
     upload = body.get("csv")
     if isinstance(upload, UploadedFile):
-        form = BulkUploadSerializer(data=body)
+        form = BulkLicenseUploadSerializer(data=body)
         form.is_valid(raise_exception=True)
         values = form.validated_data
         rows = _without_repeats(read_rows(upload, values.get("course_run_keys", [])))
         _check_count(len(rows))
         _check_any_good(rows)
     else:
-        plain = BulkEnrollmentSerializer(data=body)
+        plain = BulkLicenseEnrollmentSerializer(data=body)
         plain.is_valid(raise_exception=True)
         values = plain.validated_data
         addresses = values.get("emails", [])
