@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext as _
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, ValidationError
@@ -171,7 +170,6 @@ class BulkLicenseEnrollmentView(APIView):
                     "counts": serializers.DictField(child=serializers.IntegerField()),
                 },
             ),
-            400: OpenApiTypes.STR,
         },
     )
     def get(self, request: Request) -> Response:
