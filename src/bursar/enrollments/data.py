@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from bursar.lib.errors import InvalidInputError, NotFoundError
@@ -71,8 +72,7 @@ class Attribute:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class EnrollmentEntry:
+class EnrollmentEntry(NamedTuple):
     """A person to be put into a run, or to be taken out.
 
     ``mode`` None is the run's default for who comes in, and the present one where ``SET`` changes a place.
@@ -98,8 +98,7 @@ class EnrollmentEntry:
     linked_customer_uuid: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EnrollmentOutcome:
+class EnrollmentOutcome(NamedTuple):
     """What became of an entry: either a ``refusal``, or the enrollment as it is now.
 
     ``created`` says that this command made the place or changed it: new, back again, another mode, left.

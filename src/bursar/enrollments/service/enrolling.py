@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -128,8 +128,7 @@ def _merge(one: EnrollmentEntry, other: EnrollmentEntry) -> EnrollmentEntry:
     """One wish for the dearer of the modes, with what only the other one says, too."""
     is_first_dearer = other.mode is None or (one.mode is not None and is_paid(one.mode))
     dearer, rest = (one, other) if is_first_dearer else (other, one)
-    return replace(
-        dearer,
+    return dearer._replace(
         force=one.force or other.force,
         ignore_room=one.ignore_room or other.ignore_room,
         customer_uuid=dearer.customer_uuid or rest.customer_uuid,

@@ -192,7 +192,7 @@ def test_one_learner_and_two_hundred_cost_the_same_statements(acme, mode, limit)
         if mode == "again":
             api.enroll(wanted, by=None)
         if mode == "upgrade":
-            api.enroll([replace(each, mode="audit") for each in wanted], by=None)
+            api.enroll([each._replace(mode="audit") for each in wanted], by=None)
         return statements(lambda: api.enroll(wanted, by=None))
 
     one, many = act(learners[:1]), act(learners[1:])

@@ -86,6 +86,12 @@ entries = st.builds(
     existing=st.sampled_from(OnExisting),
     is_active=st.sampled_from([None, None, True, False]),
     ignore_room=st.sampled_from([False] * 9 + [True]),
+    # The model knows nothing of these, and of a tuple every field would be made up.
+    customer_uuid=st.none(),
+    attributes=st.none(),
+    may_enter_expired=st.just(False),
+    may_set_expired=st.just(False),
+    linked_customer_uuid=st.none(),
 )
 calls = st.tuples(
     st.lists(entries, min_size=1, max_size=5, unique_by=lambda each: (each.lms_user_id, each.run_key)),

@@ -218,9 +218,9 @@ class _Enrollment:
     def _choose(self, email: str, run_key: str) -> _Held | Refusal:
         """The license for a pair: an activated one first, then that of the plan which lasts longest."""
         address = emails.normalize(email)
-        if not emails.is_valid(address):
-            return Refusal("invalid_email", _("%(address)s is not an e-mail address.") % {"address": email})
         held = self._held.get(address, ())
+        if not held and not emails.is_valid(address):
+            return Refusal("invalid_email", _("%(address)s is not an e-mail address.") % {"address": email})
         run = self.runs.get(run_key)
         containing = {
             each.uuid for each in self.catalogs if run is not None and each.contains(run.course_key)
