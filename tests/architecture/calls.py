@@ -479,6 +479,39 @@ CALLS = [
         refused=404,
         body=lambda its: {"enterprise": its.customer},
     ),
+    Call(
+        "POST",
+        "/enterprise/api/v1/enterprise-customer/<customer_uuid>/unlink_users/",
+        _RULES,
+        body=lambda its: {"user_emails": [its.email], "is_relinkable": True},
+    ),
+    Call(
+        "POST",
+        "/enterprise/api/v1/enterprise-customer/<customer_uuid>/unlink_self/",
+        {**_all(200, LEARNER, OWNER, ADMIN), **_all(422, OPERATOR_, STAFF)},
+        refused=404,
+    ),
+    Call(
+        "POST",
+        "/enterprise/api/v1/link_pending_enterprise_users/<customer_uuid>",
+        _all(201, ADMIN, OPERATOR_),
+        body=lambda its: {"enterprise_customer": its.customer, "user_email": "newcomer@nowhere.test"},
+        shows=lambda its: [its.customer],
+    ),
+    Call(
+        "GET",
+        "/enterprise/api/v1/pending-enterprise-learner/",
+        _all(200, OPERATOR_, STAFF),
+        missing=200,
+        query=lambda its: {"enterprise_customer": its.customer},
+    ),
+    Call(
+        "POST",
+        "/enterprise/api/v1/pending-enterprise-learner/",
+        _all(201, OPERATOR_, STAFF),
+        missing=400,
+        body=lambda its: {"enterprise_customer": its.customer, "user_email": "newcomer@nowhere.test"},
+    ),
     # enrollments: what counts is whose row it is, and who is staff
     Call("GET", _ENROLLMENTS, _all(200, *SIGNED_IN), missing=200, about="one's own"),
     Call(

@@ -1,7 +1,8 @@
 """The door of customers.
 
 ``find_customers``, ``get_customer`` and ``find_customer_by_slug`` say who the customers are,
-``find_links`` and ``is_linked`` who learns there. ``link_learners`` and ``make_admins`` change that.
+``find_links`` and ``is_linked`` who learns there. ``link_learners`` and ``make_admins`` change that,
+and ``unlink_learners`` and ``leave`` take it back.
 ``enroll_in_bulk`` gets people into runs at a customer's expense, and ``rehearse_in_bulk`` says what it
 would do; ``end_sponsorships``, ``end_learner_sponsorships`` and ``cancel_fulfillment`` end it.
 ``choose_customer`` says for which of their customers a learner acts, ``change_portals`` what a customer's
@@ -26,6 +27,7 @@ from bursar.customers.service.organizations import (
     save_customers,
 )
 from bursar.customers.service.switching import change_portals
+from bursar.customers.service.unlinking import leave, unlink_learners
 
 __all__ = [
     "cancel_fulfillment",
@@ -40,6 +42,7 @@ __all__ = [
     "get_customer",
     "get_fulfillment",
     "is_linked",
+    "leave",
     "link_learners",
     "list_own_places",
     "list_unenrolled",
@@ -47,4 +50,5 @@ __all__ = [
     "rehearse_in_bulk",
     "save_customers",
     "save_for_later",
+    "unlink_learners",
 ]

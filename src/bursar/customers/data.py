@@ -15,6 +15,9 @@ SLUG_MAX_LENGTH = 30  # edx-enterprise's column
 BULK_LIMIT = 10_000
 """Pairs in one request of bulk enrollment."""
 
+LINK_LIMIT = 10_000
+"""Addresses in one request that links or unlinks."""
+
 
 SWITCHES = (
     "disable_expiry_messaging_for_learner_credit",
@@ -61,11 +64,12 @@ class FulfillmentKind(StrEnum):
 
 
 class PendingState(StrEnum):
-    """Where something stands that waits for an address to be confirmed."""
+    """Where something stands that waits for an address to be confirmed. Removed: the learner was unlinked."""
 
     WAITING = "waiting"
     DONE = "done"
     FAILED = "failed"
+    REMOVED = "removed"
 
 
 class EnrollmentSource(StrEnum):
@@ -199,6 +203,20 @@ class LinkOutcome:
     @property
     def is_pending(self) -> bool:
         return self.lms_user_id is None and self.refusal is None
+
+
+@dataclass(frozen=True, slots=True)
+class UnlinkOutcome:
+    """What became of an address that was to be unlinked.
+
+    ``unlinked``: its account learned at the customer until now. ``removed``: it waited, alone or with
+    enrollments, and no longer does. Neither: the customer has nothing of it.
+    """
+
+    email: str
+    lms_user_id: int | None = None
+    unlinked: bool = False
+    removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,8 +45,20 @@ class SponsorshipEnded:
     is_sponsored: bool
 
 
+@dataclass(frozen=True, slots=True)
+class LearnerUnlinked:
+    """A person no longer learns at a customer. ``is_relinkable`` false: for good."""
+
+    customer_uuid: UUID
+    lms_user_id: int
+    is_relinkable: bool
+
+
 LEARNERS_ENROLLED = EventType("customer.learner_enrolled", LearnerEnrolled, keyed_by="customer")
 """Sent by customers for every fulfillment that is made or revived; kept until coupons orders for them."""
 
 SPONSORSHIPS_ENDED = EventType("customer.sponsorship_ended", SponsorshipEnded, keyed_by="customer")
 """Sent by customers for every fulfillment that is revoked; nobody reacts yet."""
+
+LEARNERS_UNLINKED = EventType("customer.learner_unlinked", LearnerUnlinked, keyed_by="customer")
+"""Sent by customers when administrators remove learners and when learners leave; nobody reacts yet."""

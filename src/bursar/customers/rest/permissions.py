@@ -1,10 +1,11 @@
-"""Who may do what with customers. Contract: customers A1."""
+"""Who may do what with customers. Contract: customers A1 and A8."""
 
 from uuid import UUID
 
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import PermissionDenied
 
-from bursar.customers.data import Viewer
+from bursar.customers.data import CustomerNotFound, Viewer
 from bursar.identity.data import ADMIN, LEARNER, OPERATOR, Caller
 
 CAN_ENROLL_LEARNERS = "enterprise.can_enroll_learners"
@@ -35,6 +36,18 @@ def check_everywhere(caller: Caller, permission: str) -> None:
     """Raises the same 403 unless the caller has the permission for every customer."""
     if caller.customers_with(_HOLDERS[permission]) is not None:
         raise PermissionDenied(f"Missing: {permission}")
+
+
+def check_knows(caller: Caller, customer_uuid: UUID) -> None:
+    """Raises CustomerNotFound for who has no role at this customer, as if there were none; staff know all."""
+    if not caller.is_staff and not caller.has_role(MEMBERS, customer_uuid):
+        raise CustomerNotFound(_("There is no such organization."))
+
+
+def check_staff(caller: Caller) -> None:
+    """Raises a 403 unless the caller is staff or operates the platform, so that every customer is theirs."""
+    if not caller.is_staff and caller.customers_with((OPERATOR,)) is not None:
+        raise PermissionDenied
 
 
 def must_be_linked(caller: Caller, customer_uuid: UUID) -> bool:

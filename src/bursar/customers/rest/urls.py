@@ -10,6 +10,12 @@ from bursar.customers.rest.fulfillments import (
     LicensesExpirationView,
     UnenrolledFulfillmentsView,
 )
+from bursar.customers.rest.linking import (
+    LinkLearnersView,
+    PendingLearnersView,
+    UnlinkLearnersView,
+    UnlinkSelfView,
+)
 from bursar.customers.rest.views import BulkEnrollmentView
 
 urlpatterns = [
@@ -56,5 +62,17 @@ urlpatterns = [
         "operator/enterprise-subsidy-fulfillment/unenrolled/",
         UnenrolledFulfillmentsView.as_view(),
         name="unenrolled-fulfillments",
+    ),
+    path(
+        "enterprise-customer/<uuid:customer_uuid>/unlink_users/",
+        UnlinkLearnersView.as_view(),
+        name="unlink-learners",
+    ),
+    path(
+        "enterprise-customer/<uuid:customer_uuid>/unlink_self/", UnlinkSelfView.as_view(), name="unlink-self"
+    ),
+    path("pending-enterprise-learner/", PendingLearnersView.as_view(), name="pending-learners"),
+    path(
+        "link_pending_enterprise_users/<uuid:customer_uuid>", LinkLearnersView.as_view(), name="link-learners"
     ),
 ]

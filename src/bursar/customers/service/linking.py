@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from bursar.customers import models
@@ -15,7 +16,7 @@ from bursar.customers.data import LearnerLink, PendingState
 from bursar.customers.service.rows import Ensured, Row, Table, ensure
 from bursar.identity import api as identity
 from bursar.identity.data import LEARNER, RoleAssignment
-from bursar.lib import clock, sets
+from bursar.lib import clock, emails, sets
 from bursar.lib.outcomes import Refusal
 
 _LINK_COLUMNS = ("uuid", "customer_id", "lms_user_id", "is_linked", "is_relinkable", "is_active")
@@ -39,6 +40,18 @@ def is_linked(*, customer_uuid: UUID, lms_user_id: int) -> bool:
     return models.LearnerLink.objects.filter(
         customer_id=customer_uuid, lms_user_id=lms_user_id, is_linked=True
     ).exists()
+
+
+def list_waiting_learners(
+    *, customer_uuid: UUID | None = None, email: str | None = None
+) -> "QuerySet[models.PendingLearner, tuple[UUID, str]]":
+    """Customer and address of all that wait to be confirmed, by address; lazy, so that it can be paged."""
+    rows = models.PendingLearner.objects.filter(state=PendingState.WAITING)
+    if customer_uuid is not None:
+        rows = rows.filter(customer_id=customer_uuid)
+    if email is not None:
+        rows = rows.filter(email=emails.normalize(email))
+    return rows.order_by("email", "uuid").values_list("customer_id", "email")
 
 
 @dataclass(frozen=True, slots=True)

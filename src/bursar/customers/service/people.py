@@ -106,6 +106,6 @@ def _forget_enrollments(learners: Sequence[UUID]) -> None:
 
 def _ended(state: str) -> tuple[str, str]:
     """State and error of what waited for somebody who will not come."""
-    if state == PendingState.DONE:
+    if state in (PendingState.DONE, PendingState.REMOVED):
         return state, ""
     return PendingState.FAILED.value, _("The person was retired.")

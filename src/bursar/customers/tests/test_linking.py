@@ -49,6 +49,7 @@ def test_linking_again_changes_nothing(cast):
 
 
 def test_linking_to_a_second_customer_leaves_the_first_active(cast):
+    """Weakness F14 of edx-enterprise: linking at one customer makes the links to the others inactive."""
     link(GUS.email)
 
     links = api.find_links(customer_uuid=GLOBEX, lms_user_ids=[GUS.lms_user_id])
