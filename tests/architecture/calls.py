@@ -35,6 +35,8 @@ PLACEHOLDERS: dict[str, Callable[[Ids], object]] = {
     "customer_slug": lambda its: its.slug,
     "activation_key": lambda its: its.activation_key,
     "token": lambda its: "no-such-token",
+    "key_uuid": lambda its: its.invite_key,
+    "invitation_uuid": lambda its: cast.NOWHERE,  # who has a key may join: it is the secret
     "course_id": lambda its: cast.CS50_RUN,
     "message_key": lambda its: "default",
     "fulfillment_uuid": lambda its: its.fulfillment,
@@ -188,6 +190,7 @@ _JOBS = "/api/jobs/v1/jobs/"
 _CUSTOMERS = "/enterprise/api/v1/enterprise-customer/"
 _ENROLLMENTS = "/api/enrollment/v1/enrollment"
 _ENTER_CS50 = {"course_details": {"course_id": cast.CS50_RUN}, "mode": "audit", "is_active": True}
+_INVITE_KEYS = "/enterprise/api/v1/enterprise-customer-invite-key/"
 _ALLOWED = "/api/enrollment/v1/enrollment_allowed/"
 _CONFIGURATIONS = "/api/v1/customer-configurations/"
 _ACTIVATION_PAGE = "/<customer_slug>/licenses/<activation_key>/activate"
@@ -512,6 +515,30 @@ CALLS = [
         missing=400,
         body=lambda its: {"enterprise_customer": its.customer, "user_email": "newcomer@nowhere.test"},
     ),
+    Call(
+        "PATCH",
+        "/enterprise/api/v1/enterprise-customer/<customer_uuid>/toggle_universal_link/",
+        _RULES,
+        body=lambda its: {"enable_universal_link": False},
+    ),
+    Call(
+        "GET",
+        _INVITE_KEYS + "basic-list/",
+        _RULES,
+        missing=200,
+        query=_of_customer,
+        shows=lambda its: [its.invite_key],
+    ),
+    Call("POST", _INVITE_KEYS, _all(201, ADMIN, OPERATOR_), body=_of_customer),
+    Call(
+        "PATCH",
+        _INVITE_KEYS + "<key_uuid>/",
+        _RULES,
+        refused=404,
+        body=lambda its: {"is_active": False},
+        shows=lambda its: [its.invite_key],
+    ),
+    Call("POST", _INVITE_KEYS + "<invitation_uuid>/link-user/", _all(404, *SIGNED_IN)),
     # enrollments: what counts is whose row it is, and who is staff
     Call("GET", _ENROLLMENTS, _all(200, *SIGNED_IN), missing=200, about="one's own"),
     Call(

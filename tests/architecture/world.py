@@ -64,6 +64,7 @@ class Ids:
     fulfillment: uuid.UUID = field(default_factory=uuid.uuid4)
     job: uuid.UUID = field(default_factory=uuid.uuid4)
     user_id: int = 987_654
+    invite_key: uuid.UUID = field(default_factory=uuid.uuid4)
     email: str = "nobody@nowhere.test"
     username: str = "nobody"
 
@@ -106,7 +107,7 @@ class World:
 
 
 def make_world() -> World:
-    """Two customers: each has a plan, an open request and an assigned license of two of its learners."""
+    """Two customers: each has a plan, an invite key, an open request and a license of two learners each."""
     cast.make_cast()
     identity.save_people(
         [
@@ -145,6 +146,8 @@ def _make_side(
     plan = organization.plan(title=f"The plan of {organization.slug}")
     requested = organization.requests_of([owner, colleague], cast.CS50)
     assigned = licenses.assign(plan_uuid=plan.uuid, addresses=[owner.email, colleague.email], by=None)
+    customers.switch_universal_link(customer_uuid=organization.uuid, is_on=True, by=None)
+    (invite_key,) = customers.list_invite_keys(customer_uuid=organization.uuid)
     private = {
         person: frozenset(
             {person.email, str(request), str(license_.license_uuid), str(license_.activation_key)}
@@ -175,6 +178,7 @@ def _make_side(
             fulfillment=enrolled.fulfillment_uuid,
             job=job,
             user_id=owner.lms_user_id,
+            invite_key=invite_key.uuid,
             email=owner.email,
             username=owner.username,
         ),
@@ -196,6 +200,7 @@ def _make_side(
                 str(configuration.pk),
                 str(enrolled.fulfillment_uuid),
                 str(job),
+                str(invite_key.uuid),
             }
         ).union(*private.values()),
         private=private,

@@ -70,6 +70,16 @@ class LearnerLinkAdmin(ReadOnlyHistoryAdmin):
         return allowed
 
 
+@admin.register(models.InviteKey)
+class InviteKeyAdmin(ReadOnlyHistoryAdmin):
+    """Links with which people join a customer."""
+
+    list_display = ("uuid", "customer", "is_active", "usage_count", "usage_limit", "expires_at", "created_at")
+    list_filter = ("is_active",)
+    list_select_related = ("customer",)
+    search_fields = ("=uuid", "=customer__slug", "=customer__uuid")
+
+
 @admin.register(models.PendingLearner)
 class PendingLearnerAdmin(ReadOnlyHistoryAdmin):
     """Addresses that wait to be confirmed, or have been."""

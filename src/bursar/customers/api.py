@@ -2,7 +2,8 @@
 
 ``find_customers``, ``get_customer`` and ``find_customer_by_slug`` say who the customers are,
 ``find_links`` and ``is_linked`` who learns there. ``link_learners`` and ``make_admins`` change that,
-and ``unlink_learners`` and ``leave`` take it back.
+and ``unlink_learners`` and ``leave`` take it back. ``create_invite_key``, ``list_invite_keys``,
+``switch_invite_key``, ``switch_universal_link`` and ``link_by_key`` are about links that people open.
 ``enroll_in_bulk`` gets people into runs at a customer's expense, and ``rehearse_in_bulk`` says what it
 would do; ``end_sponsorships``, ``end_learner_sponsorships`` and ``cancel_fulfillment`` end it.
 ``choose_customer`` says for which of their customers a learner acts, ``change_portals`` what a customer's
@@ -17,6 +18,13 @@ from bursar.customers.service.fulfillments import (
     list_own_places,
     list_unenrolled,
     save_for_later,
+)
+from bursar.customers.service.invites import (
+    create_invite_key,
+    link_by_key,
+    list_invite_keys,
+    switch_invite_key,
+    switch_universal_link,
 )
 from bursar.customers.service.linking import find_links, is_linked
 from bursar.customers.service.members import link_learners, make_admins
@@ -33,6 +41,7 @@ __all__ = [
     "cancel_fulfillment",
     "change_portals",
     "choose_customer",
+    "create_invite_key",
     "end_learner_sponsorships",
     "end_sponsorships",
     "enroll_in_bulk",
@@ -43,12 +52,16 @@ __all__ = [
     "get_fulfillment",
     "is_linked",
     "leave",
+    "link_by_key",
     "link_learners",
+    "list_invite_keys",
     "list_own_places",
     "list_unenrolled",
     "make_admins",
     "rehearse_in_bulk",
     "save_customers",
     "save_for_later",
+    "switch_invite_key",
+    "switch_universal_link",
     "unlink_learners",
 ]

@@ -1,7 +1,7 @@
 """What crosses the border of customers."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
@@ -14,6 +14,12 @@ SLUG_MAX_LENGTH = 30  # edx-enterprise's column
 
 BULK_LIMIT = 10_000
 """Pairs in one request of bulk enrollment."""
+
+INVITE_USAGE_LIMIT = 100
+"""How many people an invite key links, unless its maker says otherwise: edx-enterprise's number."""
+
+INVITE_LASTS = timedelta(days=365)
+"""How long an invite key is good, unless its maker says otherwise."""
 
 LINK_LIMIT = 10_000
 """Addresses in one request that links or unlinks."""
@@ -173,6 +179,21 @@ class Member:
     name: str
     joined_at: datetime
     enrollment_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class InviteKey:
+    """Whoever opens the link with this key learns at the customer, as long as ``is_valid``."""
+
+    uuid: UUID
+    customer_uuid: UUID
+    usage_limit: int
+    usage_count: int
+    expires_at: datetime
+    is_active: bool
+    is_valid: bool
+    created_at: datetime
+    modified_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +360,24 @@ class NotLinked(DomainError):
     """The person does not learn at this customer, whatever the roles say."""
 
     code = "not_linked"
+
+
+class NotRelinkable(DomainError):
+    """The customer unlinked this learner for good."""
+
+    code = "not_relinkable"
+
+
+class InviteKeyNotFound(NotFoundError):
+    """There is no such invite key, or it is not the caller's."""
+
+    code = "invite_key_not_found"
+
+
+class InviteKeyInvalid(DomainError):
+    """The invite key links nobody: it or all links are switched off, it has expired, or it is used up."""
+
+    code = "invite_key_invalid"
 
 
 class CustomerInvalid(InvalidInputError):

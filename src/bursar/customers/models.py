@@ -48,6 +48,36 @@ class Customer(models.Model):
         return self.name
 
 
+class InviteKey(models.Model):
+    """Whoever opens the link with this key learns at the customer.
+
+    .. no_pii:
+    """
+
+    uuid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="invite_keys")
+    usage_limit = models.PositiveIntegerField(help_text="How many people may be linked with it.")
+    usage_count = models.PositiveIntegerField(default=0, help_text="How many have been.")
+    expires_at = models.DateTimeField()
+    is_active = models.BooleanField(default=True)
+    created_by = models.BigIntegerField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    modified_at = models.DateTimeField()
+    history = tracked(excluded_fields=["usage_count"])
+
+    class Meta:
+        ordering = ("-created_at", "uuid")
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(usage_count__lte=models.F("usage_limit")),
+                name="customers_invites_within_limit",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.usage_count} of {self.usage_limit} at {self.customer_id}"
+
+
 class LearnerLink(models.Model):
     """A person who learns at a customer. Unlinking keeps the row.
 
@@ -68,7 +98,9 @@ class LearnerLink(models.Model):
         default=True,
         help_text="Whether the learner may choose this customer; linking to another one changes nothing.",
     )
-    invite_key_uuid = models.UUIDField(null=True, blank=True)
+    invite_key_uuid = models.UUIDField(
+        null=True, blank=True, help_text="The invite key that linked the learner, the last time."
+    )
     created_at = models.DateTimeField()
     modified_at = models.DateTimeField()
     history = tracked()

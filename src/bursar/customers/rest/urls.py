@@ -10,6 +10,13 @@ from bursar.customers.rest.fulfillments import (
     LicensesExpirationView,
     UnenrolledFulfillmentsView,
 )
+from bursar.customers.rest.invites import (
+    InviteKeyListView,
+    InviteKeysView,
+    InviteKeyView,
+    LinkByKeyView,
+    UniversalLinkView,
+)
 from bursar.customers.rest.linking import (
     LinkLearnersView,
     PendingLearnersView,
@@ -70,6 +77,23 @@ urlpatterns = [
     ),
     path(
         "enterprise-customer/<uuid:customer_uuid>/unlink_self/", UnlinkSelfView.as_view(), name="unlink-self"
+    ),
+    path(
+        "enterprise-customer/<uuid:customer_uuid>/toggle_universal_link/",
+        UniversalLinkView.as_view(),
+        name="universal-link",
+    ),
+    path(
+        "enterprise-customer-invite-key/basic-list/",
+        InviteKeyListView.as_view(),
+        name="invite-keys-of-customer",
+    ),
+    path("enterprise-customer-invite-key/", InviteKeysView.as_view(), name="invite-keys"),
+    path("enterprise-customer-invite-key/<uuid:key_uuid>/", InviteKeyView.as_view(), name="invite-key"),
+    path(
+        "enterprise-customer-invite-key/<uuid:invitation_uuid>/link-user/",
+        LinkByKeyView.as_view(),
+        name="link-by-key",
     ),
     path("pending-enterprise-learner/", PendingLearnersView.as_view(), name="pending-learners"),
     path(

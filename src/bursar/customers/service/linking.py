@@ -63,17 +63,20 @@ class Links:
     fresh: frozenset[int]
 
 
-def link_people(customer_uuid: UUID, lms_user_ids: Iterable[int], *, by: int | None) -> Links:
+def link_people(
+    customer_uuid: UUID, lms_user_ids: Iterable[int], *, invite_key_uuid: UUID | None = None, by: int | None
+) -> Links:
     """Links the people and gives them the learner's role; those who may not be linked again are left out.
 
+    ``invite_key_uuid`` is the key with which they come.
     Effects: four statements if all are new, two if all are linked.
     """
     moment = clock.now()
     table = Table(
         models.LearnerLink,
         (
-            "uuid", "customer", "lms_user_id", "is_linked", "is_relinkable", "is_active", "created_at",
-            "modified_at",
+            "uuid", "customer", "lms_user_id", "is_linked", "is_relinkable", "is_active", "invite_key_uuid",
+            "created_at", "modified_at",
         ),
         unique=("customer", "lms_user_id"),
         read=lambda ids, lock: _read_links(customer_uuid, ids, lock),
@@ -82,11 +85,13 @@ def link_people(customer_uuid: UUID, lms_user_ids: Iterable[int], *, by: int | N
     ensured = ensure(
         table,
         wanted,
-        lambda each: (uuid.uuid4(), customer_uuid, each, True, True, True, moment, moment),
-        revive=lambda _, row: (True, True, moment) if not row[1] and row[2] else None,
-        revived_columns=("is_linked", "is_active", "modified_at"),
+        lambda each: (
+            uuid.uuid4(), customer_uuid, each, True, True, True, invite_key_uuid, moment, moment,
+        ),
+        revive=lambda _, row: (True, True, invite_key_uuid, moment) if not row[1] and row[2] else None,
+        revived_columns=("is_linked", "is_active", "invite_key_uuid", "modified_at"),
         by=by,
-    )
+    )  # fmt: skip
     created = ensured.revived.union(ensured.created)
     assign_role(customer_uuid, LEARNER, created, by=by)
     barred = {each for each, (_, linked, relinkable) in ensured.present.items() if not (linked or relinkable)}

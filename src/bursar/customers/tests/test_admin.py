@@ -23,6 +23,7 @@ def support(cast, client):
     [
         "customers_customer",
         "customers_learnerlink",
+        "customers_invitekey",
         "customers_pendinglearner",
         "customers_pendingenrollment",
         "customers_sponsoredenrollment",
@@ -35,6 +36,7 @@ def test_support_lists_searches_and_opens_every_kind_of_row(support, name):
         BulkPair(CS50_RUN, email, license_uuid=str(uuid.uuid4())) for email in (BOB.email, "new@acme.test")
     ]
     api.enroll_in_bulk(customer_uuid=ACME, pairs=pairs, by=None)
+    api.create_invite_key(customer_uuid=ACME, by=None)
 
     listing = reverse(f"admin:{name}_changelist")
     assert support.get(listing).status_code == 200
