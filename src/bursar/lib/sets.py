@@ -79,6 +79,7 @@ def insert_new(
         return set()
     database = _Database(model)
     names = database.columns(columns)
+    listed.sort(key=database.order_of(columns, unique))
     relation, parameters = database.relation(columns, listed)
     select = f"SELECT {names} FROM {relation} WHERE 1 = 1"
     key = database.columns(columns[:1])
@@ -233,6 +234,22 @@ class _Database:
             return lambda value: value if isinstance(value, UUID) else UUID(str(value))
         return lambda value: value
 
+    def order_of(self, names: Sequence[str], unique: Sequence[str]) -> Callable[[Row], Any]:
+        """How the database orders rows of these columns by the ``unique`` ones.
+
+        Two who insert the same rows must take them in the order of the index. On MariaDB the second waits for
+        a row and for the gap before it; the first would deadlock if it went back into that gap.
+        """
+        columns = [self._field(name).column for name in names]
+        places = [
+            (columns.index(column), self._kind(name))
+            for name in unique
+            if (column := self._field(name).column) in columns  # a generated one is not written
+        ]
+        if self.is_mariadb and self.connection.features.has_native_uuid_field:
+            return lambda row: [_mariadb_order(row[i]) if kind == "uuid" else row[i] for i, kind in places]
+        return lambda row: [row[i] for i, _ in places]
+
     def relation(self, names: Sequence[str], rows: Sequence[Row]) -> tuple[str, list[Any]]:
         """The rows as something to select from, named ``wanted``, with its parameters."""
         kinds = [self._kind(name) for name in names]
@@ -356,6 +373,12 @@ def _array(kind: str, values: Sequence[Any]) -> str:
 
 def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _mariadb_order(value: Any) -> bytes:
+    """MariaDB compares UUIDs by their parts from the last to the first (its type stores them like that)."""
+    octets = (value if isinstance(value, UUID) else UUID(str(value))).bytes
+    return octets[10:] + octets[8:10] + octets[6:8] + octets[4:6] + octets[:4]
 
 
 def _naive_utc(value: datetime) -> str:

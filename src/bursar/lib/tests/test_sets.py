@@ -167,3 +167,16 @@ def test_no_rows_are_no_statement(django_assert_num_queries: Callable[..., objec
 
 def test_chunks_keep_the_order_and_the_rest() -> None:
     assert [list(chunk) for chunk in sets.chunks(range(5), 2)] == [[0, 1], [2, 3], [4]]
+
+
+def test_uuids_are_ordered_as_the_database_does(db):
+    from bursar.customers.models import Customer
+
+    made = [uuid.uuid4() for _ in range(50)]
+    Customer.objects.bulk_create([Customer(uuid=each, name="C", slug=each.hex[:30]) for each in made])
+
+    order = sets._Database(Customer).order_of(["uuid"], ["uuid"])
+
+    assert sorted(made, key=lambda each: order((each,))) == list(
+        Customer.objects.order_by("uuid").values_list("uuid", flat=True)
+    )
