@@ -9,8 +9,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-bursar=.venv/bin/bursar
-python=.venv/bin/python
+. demo/lib.sh
+
 acme=11111111-1111-4111-8111-111111111111
 plan=11111111-0001-4001-8001-111111111111
 open_run="course-v1:MITx+6.00.1x+2T2026"
@@ -25,88 +25,13 @@ while [ $# -gt 0 ]; do
   esac
 done
 if [ -n "$url" ] && [ -z "$home" ]; then echo "--against needs --home: tokens and mails come from there" >&2; exit 2; fi
-test -x "$bursar" || { echo "Type \`make setup\` first: $bursar is missing." >&2; exit 1; }
-
-scratch=$(mktemp -d)
-up=""
-clean_up() {
-  if [ -n "$up" ] && kill -0 "$up" 2>/dev/null; then
-    kill -TERM "$up"
-    wait "$up" || true
-  fi
-  rm -rf "$scratch"
-}
-trap clean_up EXIT
-trap 'exit 130' INT TERM
-
-# How it speaks
-
-if [ -t 1 ]; then bold=$'\e[1m' dim=$'\e[2m' red=$'\e[31m' plain=$'\e[0m'; else bold="" dim="" red="" plain=""; fi
-heading() { printf '\n%s%s%s\n' "$bold" "$1" "$plain"; }
-note() { printf '  %s\n' "$1"; }
-quote() { sed "s/^/  $dim|$plain /"; }
-broken() { printf '\n%sNOT AS PROMISED: %s%s\n' "$red" "$1" "$plain" >&2; exit 1; }
-
-# call WHO METHOD PATH [JSON]: shows and makes the call; leaves the status in $status, the body in $answer.
-call() {
-  printf '  %s%s$ curl -X %s %s%s%s\n' "$dim" "$1" "$2" "$3" "${4:+ -d '$(shorten "$4")'}" "$plain"
-  local token="$scratch/$1.token"
-  local arguments=(-sS -X "$2" -H "Authorization: JWT $(cat "$token")" -w '%{http_code}' -o "$scratch/answer")
-  if [ $# -gt 3 ]; then arguments+=(-H "Content-Type: application/json" -d "$4"); fi
-  status=$(curl "${arguments[@]}" "$url$3")
-  answer=$(cat "$scratch/answer")
-}
-shorten() { if [ ${#1} -gt 150 ]; then printf '%s ...' "${1:0:150}"; else printf '%s' "$1"; fi; }
-expect() { [ "$status" = "$1" ] || broken "the answer is $status, not $1: $(shorten "$answer")"; }
-
-# pick EXPRESSION: a Python expression about the JSON in $answer, which it calls `it`; lists become lines.
-pick() {
-  "$python" -c '
-import json, sys
-found = eval(f"({sys.argv[2]})", {"it": json.loads(sys.argv[1])})
-print(*(found if isinstance(found, list) else [found]), sep="\n")' "$answer" "$1"
-}
-
-# mails ADDRESS WORD: the mails to an address that contain the word, as their reader sees them.
-mails() {
-  "$python" -c '
-import email, email.policy, pathlib, sys
-for path in sorted(pathlib.Path(sys.argv[1], "mail").glob("*.eml"), key=lambda path: path.stat().st_mtime_ns):
-    mail = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
-    text = mail.get_body(("plain",)).get_content().strip()
-    if mail["To"] == sys.argv[2] and sys.argv[3] in mail["Subject"] + text:
-        print("Subject: " + mail["Subject"].strip(), "", text, sep="\n")' "$home" "$1" "$2"
-}
-count_mails() { mails "$1" "$2" | grep -c '^Subject: ' || true; }
-has_mail() { [ "$(count_mails "$1" "$2")" -ge 1 ]; }
-
-# soon WHAT COMMAND...: waits until the command succeeds, for 60 seconds at most.
-soon() {
-  local what="$1" tries=120
-  shift
-  until "$@"; do
-    tries=$((tries - 1))
-    [ $tries -gt 0 ] || broken "after 60 seconds: not $what"
-    sleep 0.5
-  done
-}
-is_ready() { curl -fs -o /dev/null "$url/readyz"; }
-sign_in() { "$bursar" token "$1@acme.test" > "$scratch/$1.token"; }
 
 # A Bursar to talk to
 
 if [ -z "$url" ]; then
-  port=$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-  url="http://127.0.0.1:$port" home="$scratch/home"
-  mkdir "$home"
-  unset DATABASE_URL EMAIL_URL "${!BURSAR_@}"  # nothing but what follows
-  export BURSAR_HOME="$home" PORT="$port"
-  heading "A Bursar with the demo world comes up at $url"
-  "$bursar" migrate | quote
-  "$bursar" load demo/acme.yaml > "$scratch/load" || { cat "$scratch/load"; broken "the demo world does not load"; }
-  "$bursar" up > "$scratch/up.log" 2>&1 &
-  up=$!
-  soon "ready: $(tail -n 3 "$scratch/up.log")" is_ready
+  heading "A Bursar with the demo world comes up"
+  start_bursar demo/acme.yaml
+  note "It serves $url."
 else
   export BURSAR_HOME="$home" PORT="${url##*:}"
   heading "With the Bursar at $url"

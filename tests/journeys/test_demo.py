@@ -1,4 +1,4 @@
-"""The script that shows the main job."""
+"""The scripts that show what Bursar does."""
 
 import subprocess
 from collections.abc import Callable
@@ -11,16 +11,17 @@ from tests.processes import Installation, free_port
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "demo" / "main_job.sh"
+MAIN_JOB = ROOT / "demo" / "main_job.sh"
+BULK = ROOT / "demo" / "bulk.sh"
 
 needs_setup = pytest.mark.skipif(
     not (ROOT / ".venv/bin/bursar").exists(), reason="`make setup` was not typed"
 )
 
 
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(script: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(SCRIPT), *arguments],
+        [str(script), *arguments],
         env=Installation(ROOT, environment).environment(),
         capture_output=True,
         text=True,
@@ -29,15 +30,17 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
     )
 
 
+def steps(shown: str) -> list[int]:
+    return [int(line[0]) for line in shown.splitlines() if line[1:3] == ". "]
+
+
 @needs_setup
 def test_the_demo_does_the_six_steps_whatever_the_environment_says_and_leaves_nothing(tmp_path: Path) -> None:
-    done = run(TMPDIR=str(tmp_path), DATABASE_URL="postgres://nobody@127.0.0.1:1/nothing")
+    done = run(MAIN_JOB, TMPDIR=str(tmp_path), DATABASE_URL="postgres://nobody@127.0.0.1:1/nothing")
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.rstrip().endswith("All six steps went as promised.")
-    assert [line[:2] for line in done.stdout.splitlines() if line[1:2] == "."] == [
-        f"{n}." for n in range(1, 7)
-    ]
+    assert steps(done.stdout) == [1, 2, 3, 4, 5, 6]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -50,8 +53,8 @@ def test_the_demo_shows_a_running_bursar_and_says_when_that_is_no_longer_fresh(
     installation.run("load", str(ROOT / "demo" / "acme.yaml"))
     up = installation.up()
 
-    first = run("--against", up.url, "--home", str(installation.home))
-    second = run("--against", up.url, "--home", str(installation.home))
+    first = run(MAIN_JOB, "--against", up.url, "--home", str(installation.home))
+    second = run(MAIN_JOB, "--against", up.url, "--home", str(installation.home))
 
     assert first.returncode == 0, first.stdout + first.stderr
     assert second.returncode == 1
@@ -60,7 +63,17 @@ def test_the_demo_shows_a_running_bursar_and_says_when_that_is_no_longer_fresh(
 
 @needs_setup
 def test_the_demo_fails_when_nobody_answers(tmp_path: Path) -> None:
-    done = run("--against", f"http://127.0.0.1:{free_port()}", "--home", str(tmp_path))
+    done = run(MAIN_JOB, "--against", f"http://127.0.0.1:{free_port()}", "--home", str(tmp_path))
 
     assert done.returncode == 1
     assert "nobody answers" in done.stderr
+
+
+@needs_setup
+def test_the_demo_of_bulk_enrollment_does_its_seven_steps_and_leaves_nothing(tmp_path: Path) -> None:
+    done = run(BULK, TMPDIR=str(tmp_path), DATABASE_URL="postgres://nobody@127.0.0.1:1/nothing")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.rstrip().endswith("All seven steps went as promised.")
+    assert steps(done.stdout) == [1, 2, 3, 4, 5, 6, 7]
+    assert list(tmp_path.iterdir()) == []
