@@ -13,6 +13,7 @@ from bursar.customers import api as customers
 from bursar.customers.data import CustomerToSave
 from bursar.identity import api as identity
 from bursar.identity.data import PersonToSave
+from bursar.jobs.models import Chunk
 from bursar.lib import clock
 from bursar.lib.errors import DomainError
 from bursar.licenses import api as licenses
@@ -147,6 +148,7 @@ def let_claims_run_out() -> None:
     past = clock.now() - timedelta(seconds=1)
     Lease.objects.update(expires_at=past)
     Message.objects.filter(state="sending").update(claimed_until=past)
+    Chunk.objects.exclude(claimed_until=None).update(claimed_until=past)
 
 
 def count_requests(*, customer: str) -> dict[str, int]:

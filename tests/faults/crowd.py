@@ -2,7 +2,7 @@
 
 A ``Crowd`` is one more process beside those of an installation. It loads Django once; for each ``at_once``
 it forks as many processes as there are calls, which wait for each other and then begin together. What
-they can be told to do stands in ``tests/faults/actions.py``.
+they can be told to do stands in ``tests/faults/actions.py`` and ``bulk_actions.py``.
 """
 
 import json
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-ACTIONS = "tests.faults.actions"
+ACTIONS = ("tests.faults.actions", "tests.faults.bulk_actions")
 SECONDS = 120
 """How long the calls of one ``at_once`` may take before the crowd counts as stuck."""
 
@@ -78,7 +78,8 @@ def _main() -> None:
     import django
 
     django.setup()
-    import_module(ACTIONS)  # once, before the forks
+    for module in ACTIONS:
+        import_module(module)  # once, before the forks
     for line in sys.stdin:
         print(json.dumps(_at_once(json.loads(line)), default=str), flush=True)  # noqa: T201
 
@@ -112,11 +113,16 @@ def _make(call: Call, barrier: Barrier, answer: Connection) -> None:
     try:
         connection.ensure_connection()
         barrier.wait(timeout=30)
-        answer.send({"gave": getattr(sys.modules[ACTIONS], name)(**values)})
+        answer.send({"gave": _find(name)(**values)})
     except Exception:
         answer.send({"broke": f"{name}: {traceback.format_exc()}"})
     finally:
         connection.close()
+
+
+def _find(action: str) -> Callable[..., Any]:
+    found = [getattr(sys.modules[module], action, None) for module in ACTIONS]
+    return next(each for each in found if each is not None)
 
 
 if __name__ == "__main__":
