@@ -1,6 +1,6 @@
 # Bursar. `make help` lists what there is to type.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test bench lock clean mysql
+.PHONY: help setup demo lint check test bench lock clean mysql
 
 # The first Python on this machine that is new enough; `make PYTHON=/path/to/python3.12 setup` names another.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -44,12 +44,14 @@ demo: setup ## serve the demo at http://127.0.0.1:8000 (make demo PORT=8001 else
 	@echo
 	@$(BIN)/bursar up --port $(PORT)
 
-check: setup ## lint, types, imports, migrations, and the quick tests on SQLite
+lint: setup ## lint, types, imports, migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(SCRATCH) $(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(SCRATCH) $(BIN)/bursar manage makemigrations --check --dry-run
+
+check: lint ## lint, and the quick tests on SQLite: what every commit must pass
 	$(BIN)/python -m pytest -q -n 2 -m "not slow" --database=sqlite
 
 test: setup mysql ## all tests, on every database and broker that is found, with coverage
