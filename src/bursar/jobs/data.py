@@ -102,8 +102,8 @@ class JobKind:
     transactions and is safe to repeat, for after a crash the chunk runs again. ``describe`` gives what a
     result says of its item, for items that were never done. Where results have a ``row``, they are shown in
     that order. ``roles`` are those that may look, cancel and download, for the job's customer.
-    ``csv_columns`` are pairs of a key of the results and a header. ``on_end`` is called once, in the
-    transaction that ends the job.
+    ``csv_columns`` are pairs of a key of the results and a header. ``on_end`` is called in the transaction
+    that ends the job: once, unless an operator tries again what failed.
     """
 
     name: str

@@ -27,13 +27,12 @@ def pending_messages(customer: Customer, wishes: Sequence[WaitingWish], *, batch
 def _messages(
     template: str, customer: Customer, wishes: Sequence[Wish] | Sequence[WaitingWish], batch: UUID
 ) -> list[NewMessage]:
-    by_learner: dict[tuple[str, int | None], list[dict[str, Any]]] = defaultdict(list)
+    by_learner: dict[tuple[str, int | None], list[Wish | WaitingWish]] = defaultdict(list)
     # Courses are described once, not once for each of a thousand learners.
     courses = {wish.run.key: _course(wish.run) for wish in wishes}
     for wish in wishes:
         if wish.email:  # a program's account has none
-            course = {**courses[wish.run.key], "url": _link(wish)}
-            by_learner[wish.email, wish.lms_user_id].append(course)
+            by_learner[wish.email, wish.lms_user_id].append(wish)
     return [
         NewMessage(
             template=template,
@@ -44,7 +43,9 @@ def _messages(
                 "customer_name": customer.name,
                 "customer_slug": customer.slug,
                 "contact_email": customer.contact_email,
-                "courses": mine,
+                "courses": [courses[wish.run.key] for wish in mine],
+                # One license is accepted once, however many courses it pays for.
+                "activation_urls": list(dict.fromkeys(link for wish in mine if (link := _link(wish)))),
             },
             lms_user_id=lms_user_id,
         )

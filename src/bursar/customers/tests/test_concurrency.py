@@ -48,6 +48,7 @@ def enrolling(pairs):
 
 
 def test_the_same_request_twice_at_once_is_done_once(cast):
+    """Weakness F18 of edx-enterprise: nothing is locked, and two requests get in each other's way."""
     known = [f"known{number}@acme.test" for number in range(40)]
     identity.save_people([PersonToSave(email, email.split("@")[0]) for email in known])
     waiting = [f"waiting{number}@acme.test" for number in range(40)]

@@ -212,6 +212,7 @@ def try_again():
 
 
 def test_what_breaks_says_why_and_is_tried_again(cast, broken_lms):
+    """Weakness F4 of edx-enterprise: the sign-up fails, and what waited is deleted and lost."""
     wait_for()
     confirm()
 

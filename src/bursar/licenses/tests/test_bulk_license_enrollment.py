@@ -297,7 +297,7 @@ def test_a_customer_switched_off_meanwhile_is_a_reason_for_each_pair_and_the_job
 
 
 def test_a_chunk_that_breaks_keeps_what_was_done_and_is_tried_again(post, acme, monkeypatch):
-    """Weakness E12 of license-manager: no retry, and the results so far are lost."""
+    """Weaknesses E12 of license-manager and F12 of edx-enterprise: no retry, progress or results."""
     members = acme.learners(1_001)
     plan = acme.plan(free=1_001)
     give(plan, *members)
