@@ -1,5 +1,6 @@
 """How chunks and jobs end."""
 
+import logging
 from collections import Counter
 from collections.abc import Collection, Sequence
 from uuid import UUID
@@ -14,6 +15,8 @@ from bursar.jobs.data import CANCELLED, ENDED, FAILED, UNAVAILABLE, JobState, Re
 from bursar.jobs.reading import get_job
 from bursar.jobs.registry import find_kind
 from bursar.lib import clock, sets
+
+log = logging.getLogger(__name__)
 
 State = models.Chunk.State
 
@@ -51,12 +54,17 @@ def end_jobs(job_uuids: Collection[UUID]) -> None:
     """Ends those of the jobs that have nothing left to do, each exactly once.
 
     Call it after the commit that ended a chunk: of two workers that end the last two at once, one sees it.
+    A job whose kind cannot hear of the end stays open, and is tried again by the next worker that looks; no
+    other job waits for it.
     Effects: one statement if none has ended.
     """
     left = models.Chunk.objects.filter(job=OuterRef("pk"), state=State.WAITING)
     over = models.Job.objects.filter(~Exists(left), pk__in=job_uuids).exclude(state__in=ENDED)
     for job_uuid in over.order_by("pk").values_list("pk", flat=True):
-        _end(job_uuid)
+        try:
+            _end(job_uuid)
+        except Exception:
+            log.exception("a job could not be ended", extra={"job": str(job_uuid)})
 
 
 @transaction.atomic

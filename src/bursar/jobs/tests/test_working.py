@@ -134,6 +134,29 @@ def test_a_worker_that_died_before_it_ended_the_job_is_replaced(desk, monkeypatc
     assert len(desk.ended) == 1
 
 
+def test_a_job_whose_end_fails_holds_no_other_up(desk, monkeypatch):
+    first, second = desk.start([1]), desk.start([2])
+    hear = desk.ended.append
+
+    def fail_once(job):
+        if job.uuid == first and broken:
+            broken.pop()
+            raise ConnectionError("nobody listens")
+        hear(job)
+
+    broken = [True, True]
+    jobs.register([desk.kind().__class__(**{**vars(desk.kind()), "on_end": fail_once})])
+
+    jobs.run()
+    assert [job.uuid for job in desk.ended] == [second]
+    assert jobs.get_job(first).state is JobState.RUNNING
+    jobs.run()
+    jobs.run()
+
+    assert [job.uuid for job in desk.ended] == [second, first]
+    assert jobs.get_job(first).state is JobState.DONE
+
+
 def test_a_failure_is_tried_again_later_and_is_visible(desk):
     job_uuid = desk.start([1])
     desk.poison = {1}
