@@ -334,7 +334,9 @@ def test_a_query_may_say_anything(tenants, call, parameters):
     faults = []
     right = call.query(tenants.world.acme.ids)
     known = parameters.get(call.path, parameters.get(call.path.rstrip("/"), []))
-    for name in {*known, "page", "page_size", "ordering", "search", "format"}:
+    names = {*known, "page", "page_size", "ordering", "search", "format"}
+    # The description of the API reads no query but these, and takes half a second each time.
+    for name in {"format", "lang"} if call.path == "/api/schema/" else names:
         for odd in ODD_TEXTS:
             answer = _send(tenants, call, query={**right, name: odd})
             faults += _fault(answer, f"{name}={odd!r}", may_succeed=True)

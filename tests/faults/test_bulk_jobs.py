@@ -14,7 +14,7 @@ from tests.faults.crowd import Crowd
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 
 SIZES = {"postgres": (10, 20), "sqlite": (4, 8), "mariadb": (4, 8)}
-"""Chunks of a job, and how often its worker is killed: 10,000 pairs and 20 times where it is done at scale."""
+"""Chunks of a job, and how often its worker is killed; all 10,000 pairs and 20 kills on PostgreSQL."""
 
 FEW = 100  # people, in ten runs each: 1,000 pairs, one chunk
 ROUNDS = 2
