@@ -59,7 +59,8 @@ def end_jobs(job_uuids: Collection[UUID]) -> None:
     Effects: one statement if none has ended.
     """
     left = models.Chunk.objects.filter(job=OuterRef("pk"), state=State.WAITING)
-    over = models.Job.objects.filter(~Exists(left), pk__in=job_uuids).exclude(state__in=ENDED)
+    open_states = (JobState.WAITING, JobState.RUNNING)
+    over = models.Job.objects.filter(~Exists(left), pk__in=job_uuids, state__in=open_states)
     for job_uuid in over.order_by("pk").values_list("pk", flat=True):
         try:
             _end(job_uuid)

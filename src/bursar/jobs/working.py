@@ -1,6 +1,7 @@
 """Doing jobs: whoever is free claims a chunk, does it, and writes down what became of it."""
 
 import logging
+import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from django.db import transaction
 from django.db.models import F
 
 from bursar.jobs import models
-from bursar.jobs.data import ENDED, JobKind, JobState, Result, Work
+from bursar.jobs.data import JobKind, JobState, Result, Work
 from bursar.jobs.ending import count, end_jobs, write_undone
 from bursar.jobs.registry import find_kind, list_kinds
 from bursar.jobs.starting import CHUNK_COLUMNS, chunk_row
@@ -22,6 +23,9 @@ log = logging.getLogger(__name__)
 
 CLAIM = timedelta(seconds=25)
 """How long a killed worker holds its chunk up. One that is alive needs about a second for it."""
+
+RUN_SECONDS = 300
+"""How long one call goes on: less than Celery's limit, which would count as a failure of the chunk."""
 
 MAX_FAILURES = 8
 MAX_CLAIMS = 50
@@ -36,19 +40,26 @@ State = models.Chunk.State
 
 
 def run() -> int:
-    """Does chunks until none is due, and returns how many were done.
+    """Does chunks until none is due, for five minutes at most, and returns how many were done.
 
     Any number of processes may do so at once. Effects: three statements for each chunk (two to claim it, one
-    to write its results), and one to see whether the job has ended; two for each job; no transaction is open
-    while a kind does its work. A crash means that a chunk is done again.
+    to write its results); some for each job, to begin it and to see whether it has ended; no transaction is
+    open while a kind does its work. A crash means that a chunk is done again.
     """
     done = 0
     jobs: dict[UUID, models.Job] = {}
     _sweep()
-    while (chunk := _claim()) is not None:
-        job = jobs.get(chunk.job_uuid) or _begin(chunk.job_uuid)
-        jobs[chunk.job_uuid] = job
+    until = time.monotonic() + RUN_SECONDS
+    last: UUID | None = None
+    while time.monotonic() < until and (chunk := _claim()) is not None:
+        if last is not None and last != chunk.job_uuid:
+            end_jobs([last])
+        last = chunk.job_uuid
+        job = jobs.get(last) or _begin(last)
+        jobs[last] = job
         done += _do(chunk, job)
+    if last is not None:
+        end_jobs([last])
     return done
 
 
@@ -65,7 +76,8 @@ class _Claimed:
 
 def _sweep() -> None:
     """Ends what nobody else will: chunks of cancelled jobs, and jobs whose worker died at the very end."""
-    open_jobs = list(models.Job.objects.exclude(state__in=ENDED).values_list("pk", "kind", "cancelled_at"))
+    unfinished = models.Job.objects.filter(state__in=(JobState.WAITING, JobState.RUNNING))
+    open_jobs = list(unfinished.values_list("pk", "kind", "cancelled_at"))
     if not open_jobs:
         return
     moment = clock.now()
@@ -87,6 +99,7 @@ def _claim() -> _Claimed | None:
             models.Chunk.free(moment),
             state=State.WAITING,
             next_attempt_at__lte=moment,
+            job__cancelled_at=None,  # the others are for the sweep
             job__kind__in=[kind.name for kind in list_kinds()],
         ).order_by("job__created_at", "job_id", "first_item")
         row = due.values_list("pk", "job_id", "first_item", "items", "claim_count", "failure_count").first()
@@ -120,6 +133,7 @@ def _do(chunk: _Claimed, job: models.Job) -> bool:
         results = kind.run(work)
         if len(results) != len(items):
             raise RuntimeError(f"{kind.name} gave {len(results)} results for {len(items)} items")
+        is_written = _write(chunk, results)
     except Exception as error:
         log.warning(
             "chunk failed",
@@ -128,8 +142,6 @@ def _do(chunk: _Claimed, job: models.Job) -> bool:
         )
         _fail(chunk, kind, error)
         return False
-    is_written = _write(chunk, results)
-    end_jobs([job.pk])
     return is_written
 
 
@@ -166,7 +178,6 @@ def _fail(chunk: _Claimed, kind: JobKind, error: Exception) -> None:
             )
             if kept and failures == SPLIT_AFTER:
                 _split(chunk)
-    end_jobs([chunk.job_uuid])
 
 
 def _split(chunk: _Claimed) -> None:
@@ -193,7 +204,11 @@ def _split(chunk: _Claimed) -> None:
 def retry_failed(chunk_uuids: Sequence[UUID]) -> int:
     """Gives failed chunks all their tries again, opens their jobs again, and counts them. For operators."""
     with transaction.atomic():
-        failed = models.Chunk.objects.filter(pk__in=chunk_uuids, state=State.FAILED).order_by("pk")
+        failed = models.Chunk.objects.filter(
+            pk__in=chunk_uuids,
+            state=State.FAILED,
+            job__in=models.Job.objects.filter(cancelled_at=None),  # the sweep would cancel them at once
+        ).order_by("pk")
         rows = list(failed.select_for_update().values_list("pk", "job_id"))
         models.Chunk.objects.filter(pk__in=[pk for pk, _ in rows]).update(
             state=State.WAITING,

@@ -49,6 +49,7 @@ def purge() -> None:
 
     An event with a delivery that waits or is dead stays, and so does one whose reaction is not built yet.
     """
+    catch_up()  # first: what a reaction has just been built for is not done with
     before = clock.now() - KEPT
     open_states = (models.Delivery.State.WAITING, models.Delivery.State.DEAD)
     unfinished = models.Delivery.objects.filter(state__in=open_states).values("event_id")

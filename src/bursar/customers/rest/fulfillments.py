@@ -1,6 +1,6 @@
 """Endpoints about what pays for places: read it, cancel it, end it. Contract: customers A9."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -188,4 +188,7 @@ def _read_moment(value: Any, field: str) -> datetime | None:
         raise serializers.ValidationError(f"{field} is not a moment in ISO 8601.")
     if is_naive(moment):
         raise serializers.ValidationError(f"{field} needs a time zone, such as Z.")
-    return moment
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise serializers.ValidationError(f"{field} is not a moment in ISO 8601.") from error

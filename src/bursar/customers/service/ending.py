@@ -10,7 +10,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from bursar.catalog import api as catalog
@@ -96,7 +96,6 @@ class _Paid(NamedTuple):
     customer_uuid: UUID
     lms_user_id: int
     run_key: str
-    has_other: bool
 
     @property
     def pair(self) -> Pair:
@@ -110,7 +109,8 @@ def _end(
     leaves: bool = False,
     unless_modified_after: datetime | None = None,
 ) -> list[EndOutcome]:
-    ended = [_Paid(*row) for row in _paying(wanted).values_list(*_PAID_COLUMNS)]
+    paying = wanted.filter(is_revoked=False).order_by("sponsored_enrollment_id", "uuid")
+    ended = [_Paid(*row) for row in paying.values_list(*_PAID_COLUMNS)]
     # One place may be paid for by two of these: both must be seen at once.
     outcomes: list[EndOutcome] = []
     for chunk in _by_place(ended):
@@ -119,16 +119,22 @@ def _end(
     return outcomes
 
 
-def _paying(wanted: "QuerySet[models.Fulfillment]") -> "QuerySet[models.Fulfillment]":
-    """Those that are not revoked, and whether another one, not of these, pays for the same place."""
-    others = models.Fulfillment.objects.filter(
-        sponsored_enrollment=OuterRef("sponsored_enrollment"), is_revoked=False
-    ).exclude(pk__in=wanted.order_by().values("pk"))
-    return (
-        wanted.filter(is_revoked=False)
-        .annotate(has_other=Exists(others))
-        .order_by("sponsored_enrollment_id", "uuid")
-    )
+def _find_paid(ended: Collection[_Paid]) -> set[Pair]:
+    """Those of the places for which something else pays as well, be it another customer. One query."""
+    rows = models.Fulfillment.objects.filter(
+        sponsored_enrollment__link__lms_user_id__in={each.lms_user_id for each in ended},
+        sponsored_enrollment__run_key__in={each.run_key for each in ended},
+        sponsored_enrollment__is_unenrolled=False,
+        is_revoked=False,
+    ).order_by()
+    mine = {each.uuid for each in ended}
+    return {
+        (lms_user_id, run_key)
+        for uuid, lms_user_id, run_key in rows.values_list(
+            "uuid", "sponsored_enrollment__link__lms_user_id", "sponsored_enrollment__run_key"
+        )
+        if uuid not in mine
+    }
 
 
 def _by_place(paid: Sequence[_Paid]) -> Iterator[list[_Paid]]:
@@ -160,6 +166,7 @@ class _Ending:
         places = {each.pair: each for each in self._paid}
         before = enrollments.find_enrollments(list(places))
         self._runs = catalog.find_runs({run_key for _, run_key in places})
+        self._still_paid = _find_paid(self._paid)
         entries: dict[Pair, EnrollmentEntry] = {}
         for each in self._paid:
             self._judge(each, before.get(each.pair), entries)
@@ -168,6 +175,7 @@ class _Ending:
         kept = self._write_down(changed) if changed else set()
         if kept:
             self._give_back(kept, before)
+        self._end_what_nobody_pays()
         return [self._outcome(each) for each in self._paid]
 
     def _judge(
@@ -180,7 +188,7 @@ class _Ending:
             self._results[paid.uuid] = EndResult.CHANGED_SINCE
         elif not self._leaves and run is not None and run.end is not None and run.end <= self._moment:
             self._results[paid.uuid] = EndResult.COMPLETED
-        elif paid.has_other:
+        elif paid.pair in self._still_paid:
             self._results[paid.uuid] = EndResult.STILL_PAID
         else:
             to_audit = not self._leaves and run is not None and self._has_audit(run)
@@ -241,6 +249,20 @@ class _Ending:
             for each in ended
             if each.sponsored_uuid in still_paid and self._results[each.uuid] is not EndResult.STILL_PAID
         }
+
+    def _end_what_nobody_pays(self) -> None:
+        """Changes the places that were kept because of what somebody else has ended since, too."""
+        kept = [each for each in self._paid if self._results[each.uuid] is EndResult.STILL_PAID]
+        if not kept:
+            return
+        self._still_paid = _find_paid(kept)
+        lost = [each for each in kept if each.pair not in self._still_paid]
+        if lost:
+            before = enrollments.find_enrollments([each.pair for each in lost])
+            entries: dict[Pair, EnrollmentEntry] = {}
+            for each in lost:
+                self._judge(each, before.get(each.pair), entries)
+            self._change(entries)
 
     def _give_back(self, kept: Collection[_Paid], before: Mapping[Pair, Enrollment]) -> None:
         """Undoes the change of places for which somebody else pays since we looked."""
@@ -344,5 +366,5 @@ def _stop_waiting(license_uuids: Collection[UUID], *, by: int | None) -> None:
 
 _PAID_COLUMNS = (
     "uuid", "kind", "subsidy_uuid", "sponsored_enrollment_id", "sponsored_enrollment__link__customer_id",
-    "sponsored_enrollment__link__lms_user_id", "sponsored_enrollment__run_key", "has_other",
+    "sponsored_enrollment__link__lms_user_id", "sponsored_enrollment__run_key",
 )  # fmt: skip

@@ -160,6 +160,19 @@ def test_a_course_that_something_else_pays_for_stays_as_it_is(runs):
     assert sponsored(BOB).is_unenrolled
 
 
+def test_a_place_that_another_customer_pays_for_stays_as_it_is(runs):
+    (ours,) = enroll(BOB, run=CS50_RUN)
+    enroll(BOB, run=CS50_RUN, license_uuid=OTHER, to=GLOBEX)
+
+    api.cancel_fulfillment(ours.fulfillment_uuid, by=None)
+    outbox.relay()
+
+    assert place(BOB, CS50_RUN) == ("verified", True)
+    assert revoked(BOB, CS50_RUN) == {LICENSE: True, OTHER: False}
+    assert not sponsored(BOB, CS50_RUN, at=GLOBEX).is_unenrolled
+    assert results(end(OTHER)) == [(BOB.lms_user_id, CS50_RUN, EndResult.MOVED_TO_AUDIT)]
+
+
 def test_two_licenses_of_one_course_that_end_together_end_it(runs):
     enroll(BOB)
     enroll(BOB, license_uuid=OTHER)
@@ -256,7 +269,7 @@ def test_one_place_and_two_hundred_cost_the_same_statements(acme):
     one, many = act("one", 1), act("many", 200)
 
     assert one.count == many.count, many.listed
-    assert many.count <= 18
+    assert many.count <= 19
 
 
 def test_re_enrolling_revives_what_ended(runs):
@@ -627,4 +640,8 @@ def test_operators_list_who_left(client_of, runs):
     assert everybody[0]["enterprise_course_enrollment"]["course_id"] == PYTHON_RUN
     assert [each["uuid"] for each in later] == [str(credit.fulfillment_uuid)]
     assert "transaction_id" in later[0]
-    assert client_of(OLGA).get(UNENROLLED, {"unenrolled_after": "x"}).status_code == 400
+    for odd in ("x", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"):
+        assert client_of(OLGA).get(UNENROLLED, {"unenrolled_after": odd}).status_code == 400
+    assert (
+        client_of(OLGA).get(UNENROLLED, {"unenrolled_after": "2026-01-01T00:00:00+23:59"}).status_code == 200
+    )

@@ -9,6 +9,7 @@ from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
 from rest_framework import exceptions, serializers
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -193,9 +194,17 @@ class JsonResultsView(APIView):
         )
 
 
+class _Whatever(DefaultContentNegotiation):
+    """The table is CSV whatever is asked for; what goes wrong is told as JSON."""
+
+    def select_renderer(self, request: Any, renderers: Any, format_suffix: Any = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
 class CsvResultsView(APIView):
     """The same as a table for spreadsheets."""
 
+    content_negotiation_class = _Whatever
     permission_classes = (AllowAny,)  # a signed address lets a browser in that is not signed in
 
     @extend_schema(

@@ -61,3 +61,14 @@ def test_a_job_that_is_not_done_is_waited_for(cast, desk):
     mine.save()
     outbox.relay()
     assert BOB.email not in texts()
+
+
+def test_what_is_done_is_cleaned_at_once_even_while_something_waits(cast, desk):
+    start(BOB.email)
+    jobs.run()
+    waiting = start(BOB.email)
+
+    retire(BOB)
+
+    named = models.Chunk.objects.filter(items__icontains=BOB.email)
+    assert list(named.values_list("job_id", flat=True)) == [waiting]

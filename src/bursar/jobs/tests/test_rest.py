@@ -75,7 +75,7 @@ def test_results_come_as_csv_that_no_spreadsheet_runs(client_of, desk):
     )
     jobs.run()
 
-    response = client_of(ALICE).get(url(job_uuid, "results.csv"))
+    response = client_of(ALICE).get(url(job_uuid, "results.csv"), headers={"Accept": "text/csv"})
 
     assert response["Content-Type"] == "text/csv; charset=utf-8"
     assert response["Content-Disposition"].startswith('attachment; filename="double-results-20')

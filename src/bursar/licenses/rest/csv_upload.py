@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 
+from bursar.customers.data import BULK_LIMIT
 from bursar.lib import emails
 from bursar.lib.outcomes import Refusal
 from bursar.licenses.data import BulkRow
@@ -18,6 +19,10 @@ _EMAIL_HEADERS = frozenset({"email", "e-mail", "emails", "email address", "email
 _RUN_HEADERS = frozenset(
     {"course_run_key", "course run key", "course key", "course_key", "course run", "course"}
 )
+
+
+_RUN_KEY_MAX_LENGTH = 255
+_MOST_ROWS = 10 * BULK_LIMIT  # repeats and bad rows included
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,11 @@ def read_rows(upload: UploadedFile[Any], run_keys: Sequence[str]) -> list[BulkRo
                 continue
             columns = _Columns()
         rows += _read_row(number, cells, columns, run_keys)
+        if len(rows) > _MOST_ROWS:
+            raise _unreadable(
+                _("The file has more than %(limit)s pairs of a person and a run. Split it.")
+                % {"limit": _MOST_ROWS}
+            )
     if not rows:
         raise _unreadable(_("The file has no rows. Put an e-mail address at the beginning of each line."))
     return rows
@@ -106,6 +116,8 @@ def _check_row(email: str, run_key: str, run_keys: Sequence[str]) -> Refusal | N
         return Refusal("missing_email", _("There is no e-mail address."))
     if not emails.is_valid(emails.normalize(email)):
         return Refusal("invalid_email", _("%(address)s is not an e-mail address.") % {"address": email})
+    if len(run_key) > _RUN_KEY_MAX_LENGTH:
+        return Refusal("unknown_course_run", _("The key of the course run is too long."))
     if not run_key and not run_keys:
         return Refusal(
             "missing_course_run", _("There is no course run: name it in the row, or for all rows.")

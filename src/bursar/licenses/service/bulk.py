@@ -81,7 +81,7 @@ def rehearse_bulk_enrollment(
 def enroll_chunk(work: Work) -> list[Result]:
     """What the kind does with one chunk. What a license says now counts, not what it said when it was asked.
 
-    Effects: three queries for licenses, runs and catalogs, and those of ``customers.api.enroll_in_bulk``.
+    Effects: four queries for licenses, runs and catalogs, and those of ``customers.api.enroll_in_bulk``.
     """
     rows = [_row(item) for item in work.items]
     plan_uuid = work.parameters["plan_uuid"]
@@ -97,7 +97,11 @@ def enroll_chunk(work: Work) -> list[Result]:
             catalogs=enrollment.catalogs,
         )
 
-    return enrollment.results(rows, enroll)
+    results = enrollment.results(rows, enroll)
+    # Whoever took a license back meanwhile found nothing that it paid for.
+    if gone := enrollment.find_revoked():
+        customers.end_sponsorships(gone, by=None)
+    return results
 
 
 def describe_item(item: Item) -> Result:
@@ -214,6 +218,15 @@ class _Enrollment:
             _result(row, outcomes[index]) if index in outcomes else _refused(row, refused[index])
             for index, row in enumerate(rows)
         ]
+
+    def find_revoked(self) -> set[UUID]:
+        """The licenses that were taken back since they were looked up. One query for each 1,000."""
+        used = {UUID(license_.uuid) for held in self._held.values() for license_ in held}
+        live: set[UUID] = set()
+        for chunk in sets.chunks(sorted(used)):
+            rows = models.License.objects.filter(pk__in=chunk, status__in=LIVE)
+            live.update(rows.values_list("pk", flat=True))
+        return used - live
 
     def _choose(self, email: str, run_key: str) -> _Held | Refusal:
         """The license for a pair: an activated one first, then that of the plan which lasts longest."""

@@ -12,6 +12,7 @@ from django.db import connection
 
 from bursar.catalog import api as catalog
 from bursar.catalog.data import CatalogToSave, CourseToSave, ModeToSave, RunToSave
+from bursar.customers import api as customers_api
 from bursar.customers import models as customers
 from bursar.customers.data import BULK_LIMIT
 from bursar.enrollments import api as enrollments
@@ -24,6 +25,7 @@ from bursar.licenses import api as licenses
 from bursar.licenses import models
 from bursar.notifications.models import Message
 from bursar.notifications.rendering import render
+from bursar.outbox import api as outbox
 from tests.cast import (
     ACME,
     ALICE,
@@ -226,6 +228,24 @@ def test_a_license_counts_as_it_is_when_the_job_runs(post, acme):
     give(plan, DANA)
 
     assert told(done(response)) == [(BOB.email, "failed", "no_license"), (DANA.email, "success", "")]
+
+
+def test_a_license_revoked_while_its_chunk_is_done_pays_for_nothing_in_the_end(post, acme, monkeypatch):
+    plan = acme.plan()
+    (mine,) = give(plan, BOB)
+    enroll = customers_api.enroll_in_bulk
+
+    def revoke_meanwhile(**options):
+        licenses.revoke(plan_uuid=plan.uuid, addresses=[BOB.email], by=None)
+        outbox.relay()
+        return enroll(**options)
+
+    monkeypatch.setattr(customers_api, "enroll_in_bulk", revoke_meanwhile)
+
+    done(post(ask(BOB)))
+
+    assert enrolled(BOB).mode == "audit"
+    assert customers.Fulfillment.objects.get(subsidy_uuid=mine).is_revoked
 
 
 def test_only_live_licenses_of_plans_that_grant_something_now_count(post, acme):
@@ -552,6 +572,23 @@ def test_of_many_bad_rows_the_first_are_named(upload, acme):
     named = response.json()["csv"]
     assert len(named) == 21
     assert named[-1] == "And 10 more rows."
+
+
+def test_a_file_that_means_a_million_pairs_is_refused_before_they_are_made(upload, acme):
+    contents = "\n".join(f"p{number}@acme.test" for number in range(2_000))
+
+    response = upload(contents, run_keys=[f"course-v1:A+B+{number}" for number in range(500)])
+
+    assert (response.status_code, response.json()["csv"]) == (
+        400,
+        ["The file has more than 100000 pairs of a person and a run. Split it."],
+    )
+
+
+def test_a_run_key_that_is_too_long_is_a_bad_row(upload, acme):
+    response = upload(f"{BOB.email},{'x' * 256}\n{DANA.email}")
+
+    assert [row["code"] for row in response.json()["bad_rows"]] == ["unknown_course_run"]
 
 
 def test_a_file_of_more_than_ten_thousand_pairs_is_refused(upload, acme):
