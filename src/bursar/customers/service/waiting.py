@@ -4,7 +4,7 @@ import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -210,9 +210,26 @@ def _enroll_learners(customer_uuid: UUID, learners: Sequence[_Learner]) -> None:
         sponsoring.prepare()
         with transaction.atomic(durable=True):
             outcomes = iter(sponsoring.write())
-            _close_enrollments([(each, _result(each, is_open, outcomes)) for each in chunk])
+            results = [(each, _result(each, is_open, outcomes)) for each in chunk]
+            waits = _lock_waiting([each.uuid for each in chunk])
+            _close_enrollments([(each, result) for each, result in results if each.uuid in waits])
             if chunk is chunks[-1]:
-                _close_learners(customer_uuid, learners, links)
+                _close_learners(customer_uuid, _lock_learners(learners), links)
+
+
+def _lock_waiting(uuids: Sequence[UUID]) -> set[UUID]:
+    """Those that wait still: some may have been removed, or their license revoked, since they were read."""
+    rows = models.PendingEnrollment.objects.filter(pk__in=uuids, state=_WAITING).order_by("pk")
+    return set(rows.select_for_update().values_list("pk", flat=True)) if uuids else set()
+
+
+def _lock_learners(learners: Sequence[_Learner]) -> list[_Learner]:
+    """Those who were not removed since they were read, with what they are to become now."""
+    rows = models.PendingLearner.objects.filter(pk__in=[each.uuid for each in learners]).order_by("pk")
+    kept = dict(
+        rows.exclude(state=PendingState.REMOVED).select_for_update().values_list("pk", "becomes_admin")
+    )
+    return [replace(each, becomes_admin=kept[each.uuid]) for each in learners if each.uuid in kept]
 
 
 def _find_waiting(learners: Sequence[_Learner]) -> list[_Waiting]:

@@ -270,3 +270,21 @@ def test_a_pair_that_came_in_while_the_others_were_being_done_is_done_as_well(ca
 
     assert states() == [PendingState.DONE, PendingState.DONE]
     assert states(models.PendingLearner) == [PendingState.DONE]
+
+
+def test_what_is_removed_while_it_is_done_stays_removed(cast, monkeypatch):
+    wait_for()
+    api.make_admins(customer_uuid=ACME, emails=[NEW], by=None)
+    write = waiting.Sponsoring.write
+
+    def remove_meanwhile(self):
+        models.PendingLearner.objects.update(state=PendingState.REMOVED, becomes_admin=False)
+        models.PendingEnrollment.objects.update(state=PendingState.REMOVED)
+        return write(self)
+
+    monkeypatch.setattr(waiting.Sponsoring, "write", remove_meanwhile)
+
+    confirm()
+
+    assert states() == states(models.PendingLearner) == ["removed"]
+    assert identity.list_people_with_role(ADMIN, customer_uuid=ACME)[0].lms_user_id == ALICE.lms_user_id
