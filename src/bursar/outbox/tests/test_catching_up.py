@@ -98,6 +98,17 @@ def test_events_are_kept_for_a_reaction_that_is_not_built_yet(orders: list[int])
     assert not models.Event.objects.exists()
 
 
+def test_a_purge_before_the_first_catching_up_loses_nothing(orders: list[int]) -> None:
+    sell(1)
+    models.Event.objects.update(recorded_at=clock.now() - timedelta(days=400))
+    build(orders)
+
+    outbox.purge()
+    outbox.relay()
+
+    assert orders == [1]
+
+
 def test_two_hundred_events_cost_the_statements_of_one(orders: list[int]) -> None:
     counts = []
     for count in (1, 200):
