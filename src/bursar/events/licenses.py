@@ -58,8 +58,34 @@ class LicenseRevoked:
     was: str
 
 
+@dataclass(frozen=True, slots=True)
+class LicenseRenewed:
+    """A license of a renewed plan took the place of one of the plan before, with the same status and key."""
+
+    license_uuid: UUID
+    prior_license_uuid: UUID
+    plan_uuid: UUID
+    prior_plan_uuid: UUID
+    customer_uuid: UUID
+    email: str
+    lms_user_id: int | None
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class LicenseExpired:
+    """The plan of a license is over, and no license took its place. ``status`` stays what it was."""
+
+    license_uuid: UUID
+    plan_uuid: UUID
+    customer_uuid: UUID
+    email: str
+    lms_user_id: int | None
+    status: str
+
+
 LICENSES_ASSIGNED = EventType("license.assigned", LicenseAssigned, keyed_by="plan")
-"""Sent by licenses; subsidy_requests closes the requests they answer."""
+"""Sent by licenses; subsidy_requests closes the requests they answer, customers links the learners."""
 
 ASSIGNMENTS_REFUSED = EventType("license.assignment_refused", AssignmentRefused, keyed_by="plan")
 """Sent by licenses; subsidy_requests turns the pending requests into errors."""
@@ -68,4 +94,10 @@ LICENSES_ACTIVATED = EventType("license.activated", LicenseActivated, keyed_by="
 """Sent by licenses; nobody reacts yet."""
 
 LICENSES_REVOKED = EventType("license.revoked", LicenseRevoked, keyed_by="plan")
+"""Sent by licenses; customers ends what the licenses paid for."""
+
+LICENSES_RENEWED = EventType("license.renewed", LicenseRenewed, keyed_by="plan")
+"""Sent by licenses; in customers the new license pays from then on for what the old one paid for."""
+
+LICENSES_EXPIRED = EventType("license.expired", LicenseExpired, keyed_by="plan")
 """Sent by licenses; customers ends what the licenses paid for."""

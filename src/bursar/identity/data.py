@@ -18,6 +18,9 @@ LEARNER = "enterprise_learner"
 OPERATOR = "enterprise_openedx_operator"
 """Operates the platform; its context is always ``*``."""
 
+PROVISIONER = "enterprise_provisioning_admin"
+"""Sets up agreements and plans; its context is always ``*``."""
+
 ANY_CUSTOMER = "*"
 
 CONFIRMATION_LASTS = timedelta(days=3)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.utils.translation import gettext as _
 from rest_framework import exceptions, serializers
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
@@ -21,6 +22,16 @@ def parse_uuid(value: Any, *, field: str | None = None) -> UUID:
     except ValueError as error:
         message = f"{value} is not a valid uuid."
         raise exceptions.ValidationError({field: [message]} if field else {"detail": message}) from error
+
+
+def parse_flag(request: Request, name: str, *, default: bool) -> bool:
+    """A query parameter that is true or false (also 1 or 0); left out: the default. Else a 400."""
+    value = request.query_params.get(name, "").lower()
+    if value in ("", "none"):
+        return default
+    if value not in ("true", "false", "1", "0"):
+        raise exceptions.ValidationError({name: [_("Must be true or false.")]})
+    return value in ("true", "1")
 
 
 class PageNumbers(PageNumberPagination):

@@ -21,6 +21,23 @@ class Status(StrEnum):
 LIVE = (Status.ASSIGNED, Status.ACTIVATED)
 
 
+class CopiedStatuses(StrEnum):
+    """Which licenses go along when a plan is renewed: license-manager's ``license_types_to_copy``."""
+
+    LIVE = "assigned_and_activated"
+    ACTIVATED = "activated"
+    NONE = "nothing"
+
+
+class MailKind(StrEnum):
+    """The mails to holders of licenses that a customer may word."""
+
+    ASSIGNMENT = "assignment"
+    REMINDER = "reminder"
+    ACTIVATION = "activation"
+    AUTO_APPLY = "auto_apply"
+
+
 @dataclass(frozen=True, slots=True)
 class AgreementToSave:
     """A customer's agreement as it should be. ``keep`` names fields that an existing row keeps."""

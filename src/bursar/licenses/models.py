@@ -7,7 +7,7 @@ from django.db.models import Case, F, Q, Value, When
 
 from bursar.lib.fields import AddressField, ExactCharField
 from bursar.lib.history import tracked
-from bursar.licenses.data import LIVE, Status
+from bursar.licenses.data import LIVE, CopiedStatuses, MailKind, Status
 
 
 class Agreement(models.Model):
@@ -105,6 +105,9 @@ class Plan(models.Model):
     frozen_at = models.DateTimeField(null=True, blank=True)
     should_auto_apply = models.BooleanField(null=True, blank=True)
     desired_license_count = models.PositiveIntegerField(null=True, blank=True)
+    unlinked_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When its learners were unlinked after its expiry."
+    )
     unassigned_count = models.PositiveIntegerField(default=0, editable=False)
     assigned_count = models.PositiveIntegerField(default=0, editable=False)
     activated_count = models.PositiveIntegerField(default=0, editable=False)
@@ -161,7 +164,10 @@ class License(models.Model):
     history = tracked(excluded_fields=["is_live"])
 
     class Meta:
-        indexes = (models.Index(fields=("plan", "status"), name="licenses_license_by_status"),)
+        indexes = (
+            # As lists are ordered, so that a page costs the same however large the plan is.
+            models.Index(fields=("plan", "status", "email", "uuid"), name="licenses_license_in_order"),
+        )
         constraints = (
             models.UniqueConstraint(fields=("plan", "email", "is_live"), name="licenses_one_live_for_each"),
             models.CheckConstraint(
@@ -172,6 +178,84 @@ class License(models.Model):
 
     def __str__(self) -> str:
         return f"{self.uuid} ({self.status})"
+
+
+class LicenseSource(models.Model):
+    """Where a license came from: the order in the customer's own system, by its id there.
+
+    .. no_pii:
+    """
+
+    license = models.OneToOneField(License, on_delete=models.CASCADE, primary_key=True, related_name="source")
+    source_id = models.CharField(max_length=18)
+    source_type = models.CharField(max_length=30, default="AMT")
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.source_type} {self.source_id}"
+
+
+class Renewal(models.Model):
+    """What takes a plan's place, and when. Its licenses are copied to the renewed plan.
+
+    .. no_pii:
+    """
+
+    prior_plan = models.OneToOneField(Plan, on_delete=models.PROTECT, related_name="renewal")
+    renewed_plan = models.OneToOneField(
+        Plan, on_delete=models.PROTECT, null=True, blank=True, related_name="origin_renewal"
+    )
+    salesforce_opportunity_id = models.CharField(max_length=18, null=True, blank=True)
+    license_count = models.PositiveIntegerField()
+    effective_at = models.DateTimeField()
+    renewed_expires_at = models.DateTimeField()
+    is_processed = models.BooleanField(default=False)
+    processed_at = models.DateTimeField(null=True, blank=True)
+    renewed_plan_title = models.CharField(max_length=128, null=True, blank=True)
+    copied_statuses = models.CharField(
+        max_length=25,
+        choices=[(each.value, each.value) for each in CopiedStatuses],
+        default=CopiedStatuses.LIVE,
+    )
+    disable_auto_apply = models.BooleanField(default=False)
+    is_exempt_from_batch = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    modified_at = models.DateTimeField(auto_now=True)
+    history = tracked()
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=Q(license_count__gt=0), name="licenses_renewal_has_licenses"),
+            models.CheckConstraint(
+                condition=Q(renewed_expires_at__gt=F("effective_at")), name="licenses_renewal_ends_later"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.prior_plan_id} -> {self.renewed_plan_id}"
+
+
+class Wording(models.Model):
+    """How a customer's mails of one kind begin and end, where a request does not say so itself.
+
+    .. no_pii:
+    """
+
+    agreement = models.ForeignKey(Agreement, on_delete=models.CASCADE, related_name="wordings")
+    kind = models.CharField(max_length=10, choices=[(each.value, each.value) for each in MailKind])
+    greeting = models.TextField(blank=True, default="")
+    closing = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+    modified_at = models.DateTimeField(auto_now=True)
+    history = tracked()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("agreement", "kind"), name="licenses_one_wording_of_a_kind"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind}"
 
 
 class Hold(models.Model):

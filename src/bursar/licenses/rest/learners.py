@@ -1,12 +1,11 @@
-"""Licenses over HTTP, as license-manager serves them. Contract: subsidies A.5."""
+"""What learners do with their licenses, over HTTP. Contract: subsidies A.5."""
 
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
-from rest_framework import serializers
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,10 +13,10 @@ from rest_framework.views import APIView
 
 from bursar.identity import api as identity
 from bursar.lib import clock
-from bursar.lib.rest import PageNumbers, parse_uuid
+from bursar.lib.rest import PageNumbers, parse_flag, parse_uuid
 from bursar.licenses import api, models, wire
 from bursar.licenses.data import LicenseNotFound, LicenseRevoked
-from bursar.licenses.rest.permissions import ADMINISTER, LEARN_OR_ADMINISTER, check_role, no_permission
+from bursar.licenses.rest.permissions import LEARN_OR_ADMINISTER, check_role
 from bursar.licenses.service import reads
 from bursar.outbox.api import idempotent
 
@@ -55,9 +54,9 @@ class LearnerLicensesView(APIView):
         check_role(caller, LEARN_OR_ADMINISTER, customer_uuid)
         wanted = reads.LearnerLicenseFilter(
             customer_uuid,
-            active_plans_only=_flag(request, "active_plans_only", default=True),
-            current_plans_only=_flag(request, "current_plans_only", default=True),
-            include_revoked=_flag(request, "include_revoked", default=False),
+            active_plans_only=parse_flag(request, "active_plans_only", default=True),
+            current_plans_only=parse_flag(request, "current_plans_only", default=True),
+            include_revoked=parse_flag(request, "include_revoked", default=False),
         )
         email = caller.email if caller.is_confirmed else None
         licenses = reads.learner_licenses(wanted, email=email, lms_user_id=caller.lms_user_id)
@@ -75,15 +74,6 @@ def _page_of_licenses(
     response = pages.get_paginated_response([wire.learner_license(each, agreement, now) for each in page])
     response.data["customer_agreement"] = agreement
     return response
-
-
-def _flag(request: Request, name: str, *, default: bool) -> bool:
-    value = request.query_params.get(name, "").lower()
-    if value in ("", "none"):
-        return default
-    if value not in ("true", "false", "1", "0"):
-        raise ValidationError({name: [_("Must be true or false.")]})
-    return value in ("true", "1")
 
 
 class LicenseActivationView(APIView):
@@ -128,52 +118,3 @@ class LicenseActivationView(APIView):
         found = reads.find_agreement(license_.plan.customer_uuid)
         agreement = wire.minimal_agreement(*found, now) if found else None
         return Response(wire.learner_license(license_, agreement, now))
-
-
-class LicenseOverviewView(APIView):
-    """How many licenses of a plan stand where."""
-
-    @extend_schema(
-        summary="Count a plan's licenses by status",
-        tags=["licenses"],
-        parameters=[
-            OpenApiParameter("status", str, description="Only these, separated by commas."),
-            OpenApiParameter("search", str, description="Part of an address."),
-            OpenApiParameter("ignore_null_emails", bool),
-            OpenApiParameter("active_only", bool, description="Assigned and activated ones."),
-        ],
-        responses=inline_serializer(
-            "LicenseCount",
-            {"status": serializers.CharField(), "count": serializers.IntegerField()},
-            many=True,
-        ),
-    )
-    def get(self, request: Request, plan_uuid: str) -> Response:
-        """The most frequent status first; a status without licenses is left out."""
-        plan = _get_plan(request, plan_uuid)
-        params = request.query_params
-        statuses = [each for each in params.get("status", "").split(",") if each]
-        if _flag(request, "active_only", default=False):
-            statuses = ["assigned", "activated"]
-        search = params.get("search", "").strip().lower()
-        ignore_null_emails = _flag(request, "ignore_null_emails", default=False)
-        if statuses or search or ignore_null_emails:
-            counts = reads.count_licenses(
-                plan.pk, statuses=statuses, search=search, ignore_null_emails=ignore_null_emails
-            )
-        else:
-            counts = reads.counts_on_plan(plan)
-        return Response([{"status": status, "count": count} for status, count in counts])
-
-
-def _get_plan(request: Request, plan_uuid: str) -> models.Plan:
-    """The plan, for who may administer it; missing and foreign look the same (403), as the wire has it."""
-    uuid = parse_uuid(plan_uuid)
-    plan = reads.find_plan(uuid)
-    caller = identity.get_caller(request)
-    if plan is None and caller.customers_with(ADMINISTER) is None:
-        raise NotFound("No SubscriptionPlan matches the given query.")
-    if plan is None:
-        raise no_permission()
-    check_role(caller, ADMINISTER, plan.customer_uuid)
-    return plan
