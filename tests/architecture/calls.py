@@ -39,6 +39,7 @@ PLACEHOLDERS: dict[str, Callable[[Ids], object]] = {
     "invitation_uuid": lambda its: cast.NOWHERE,  # who has a key may join: it is the secret
     "course_id": lambda its: cast.CS50_RUN,
     "message_key": lambda its: "default",
+    "agreement_uuid": lambda its: its.agreement,
     "fulfillment_uuid": lambda its: its.fulfillment,
     "job_uuid": lambda its: its.job,
 }
@@ -196,6 +197,7 @@ _CONFIGURATIONS = "/api/v1/customer-configurations/"
 _ACTIVATION_PAGE = "/<customer_slug>/licenses/<activation_key>/activate"
 _SEES_A_REQUEST = _all(200, OWNER, ADMIN, OPERATOR_, STAFF)
 _RULES = _all(200, ADMIN, OPERATOR_)
+_PLAN_LICENSES = "/api/v1/subscriptions/<plan_uuid>/licenses"
 
 _NEW_ACCOUNT = {
     "email": "new@nowhere.test",
@@ -208,6 +210,10 @@ _NEW_ACCOUNT = {
 
 def _answer(its: Ids) -> dict[str, Any]:
     return {"enterprise_customer_uuid": its.customer, "subsidy_request_uuids": [its.request]}
+
+
+def _owners_address(its: Ids) -> dict[str, Any]:
+    return {"user_emails": [its.email]}
 
 
 def _of_customer(its: Ids) -> dict[str, Any]:
@@ -312,6 +318,29 @@ CALLS = [
     ),
     Call(
         "GET", "/api/v1/subscriptions/<plan_uuid>/licenses/overview/", _RULES, shows=lambda its: ["assigned"]
+    ),
+    *(
+        Call(
+            "POST",
+            f"{_PLAN_LICENSES}/{action}/",
+            _all(status, ADMIN, OPERATOR_),
+            body=_owners_address,
+            shows=lambda its, shown=shown: [its.email] if shown else [],
+            open=("email",),
+        )
+        for action, status, shown in (
+            ("assign", 200, True),
+            ("remind", 204, False),
+            ("bulk-revoke", 200, True),
+        )
+    ),
+    Call("POST", f"{_PLAN_LICENSES}/remind-all/", _all(204, ADMIN, OPERATOR_)),
+    Call("POST", f"{_PLAN_LICENSES}/revoke-all/", _all(204, ADMIN, OPERATOR_)),
+    Call(
+        "POST",
+        "/api/v1/customer-agreement/<agreement_uuid>/auto-apply/",
+        _all(422, LEARNER, OWNER, ADMIN, OPERATOR_),
+        about="no plan hands out licenses by itself",
     ),
     # customers
     Call(

@@ -14,6 +14,7 @@ from bursar.identity import api as identity
 from bursar.identity.data import ANY_CUSTOMER, OPERATOR, Grant, PersonToSave
 from bursar.licenses import api as licenses
 from bursar.licenses.data import BulkRow
+from bursar.licenses.models import Agreement
 from bursar.subsidy_requests import models as requests
 from tests import cast
 from tests.cast import Member, Organization
@@ -61,6 +62,7 @@ class Ids:
     request: uuid.UUID = field(default_factory=uuid.uuid4)
     license: uuid.UUID = field(default_factory=uuid.uuid4)
     activation_key: uuid.UUID = field(default_factory=uuid.uuid4)
+    agreement: uuid.UUID = field(default_factory=uuid.uuid4)
     fulfillment: uuid.UUID = field(default_factory=uuid.uuid4)
     job: uuid.UUID = field(default_factory=uuid.uuid4)
     user_id: int = 987_654
@@ -166,6 +168,7 @@ def _make_side(
         notify=False,
         by=admin.lms_user_id,
     )
+    agreement = Agreement.objects.get(customer_uuid=organization.uuid)
     configuration = requests.Configuration.objects.get(pk=organization.uuid)
     return Side(
         ids=Ids(
@@ -175,6 +178,7 @@ def _make_side(
             request=requested[0],
             license=assigned[0].license_uuid,
             activation_key=assigned[0].activation_key,
+            agreement=agreement.pk,
             fulfillment=enrolled.fulfillment_uuid,
             job=job,
             user_id=owner.lms_user_id,

@@ -6,6 +6,8 @@ from bursar.identity.data import ADMIN, OPERATOR
 from bursar.jobs.data import JobKind
 from bursar.licenses import api as licenses
 
+_OF_LICENSES = (("email", "email address"), ("license_uuid", "license"), ("outcome", "outcome"))
+
 JOB_KINDS: tuple[JobKind, ...] = (
     # An administrator enrolls holders of licenses; results have license-manager's columns.
     JobKind(
@@ -21,5 +23,23 @@ JOB_KINDS: tuple[JobKind, ...] = (
             ("notes", "notes"),
         ),
         on_end=licenses.send_receipt,
+    ),
+    # Everybody who has not activated a license is reminded.
+    JobKind(
+        name=licenses.REMINDER,
+        title=lambda: gettext("Remind holders of licenses"),
+        run=licenses.remind_chunk,
+        describe=licenses.describe_license,
+        roles=(ADMIN, OPERATOR),
+        csv_columns=_OF_LICENSES,
+    ),
+    # A whole plan is revoked.
+    JobKind(
+        name=licenses.REVOCATION,
+        title=lambda: gettext("Revoke all licenses of a plan"),
+        run=licenses.revoke_chunk,
+        describe=licenses.describe_license,
+        roles=(ADMIN, OPERATOR),
+        csv_columns=_OF_LICENSES,
     ),
 )

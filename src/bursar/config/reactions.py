@@ -65,6 +65,8 @@ REACTIONS: tuple[Reaction, ...] = (
     Reaction(LICENSE_REQUESTS_APPROVED, "licenses.fulfil_approvals", licenses.fulfil_approvals),
     Reaction(LICENSES_ASSIGNED, "subsidy_requests.close_fulfilled", subsidy_requests.close_fulfilled),
     Reaction(ASSIGNMENTS_REFUSED, "subsidy_requests.close_refused", subsidy_requests.close_refused),
+    # Whoever was given a license learns at the customer.
+    Reaction(LICENSES_ASSIGNED, customers.LINK_LICENSED_PEOPLE, customers.link_licensed_people),
     # A license was taken back: what it paid for ends.
     Reaction(LICENSES_REVOKED, customers.END_REVOKED, customers.end_revoked),
     # Nobody waits for ever: what failed at every try ends the waiting, too.

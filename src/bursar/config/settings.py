@@ -39,6 +39,12 @@ with _naming("PORT"):
     _last_port = LAST_PORT_FILE.read_text() if LAST_PORT_FILE.exists() else ""
     PORT = int(env.str("PORT", default="") or _last_port or 8000)
 PUBLIC_URL = env.str("BURSAR_PUBLIC_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
+
+CUSTOMER_SUCCESS_EMAIL = env.str("BURSAR_CUSTOMER_SUCCESS_EMAIL", default="")
+
+# Open edX's learner portal has a page for each course; ours has none.
+HAS_LEARNER_PORTAL = bool(env.str("BURSAR_LEARNER_PORTAL_URL", default=""))
+LEARNER_PORTAL_URL = (env.str("BURSAR_LEARNER_PORTAL_URL", default="") or PUBLIC_URL).rstrip("/")
 BROKER_URL = env.str("BURSAR_BROKER_URL", default="")
 IS_EMBEDDED = not BROKER_URL
 """Without a broker one background process does the work, and the secrets are made at first start."""

@@ -24,6 +24,8 @@ VARIABLES: Mapping[str, str] = {
     "BURSAR_EDX_API_KEY": "shared key of servers that call the enrollment API; deprecated by Open edX (none)",
     "BURSAR_ENROLLMENT_RATE": "how often one caller may use the enrollment API (40/minute; empty: no limit)",
     "BURSAR_ENROLLMENT_STAFF_RATE": "the same for staff (120/minute; empty: no limit)",
+    "BURSAR_LEARNER_PORTAL_URL": "Open edX's learner portal, for links in mails (none: Bursar's own pages)",
+    "BURSAR_CUSTOMER_SUCCESS_EMAIL": "who hears that a plan's revocations are used up (the operators)",
     "BURSAR_FROM_EMAIL": "sender of mails (Bursar <bursar@localhost>)",
     "EMAIL_URL": "smtp://... and the like (files in BURSAR_HOME/mail, one .eml each)",
     "BURSAR_GEOIP_DATABASE": "file in MaxMind's format that knows the country of an address (none)",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from bursar.customers.service import waiting
 from bursar.customers.service.ending import END_REVOKED, end_revoked
 from bursar.customers.service.following import FOLLOW_ENROLLMENTS, note_back, note_left
+from bursar.customers.service.members import LINK_LICENSED_PEOPLE, link_licensed_people
 from bursar.customers.service.naming import SPONSOR_ENROLLED_PEOPLE, sponsor_enrolled_people
 from bursar.customers.service.people import (
     FOLLOW_ADDRESSES,
@@ -22,12 +23,14 @@ __all__ = [
     "FOLLOW_ADDRESSES",
     "FOLLOW_ENROLLMENTS",
     "FORGET_RETIRED_PEOPLE",
+    "LINK_LICENSED_PEOPLE",
     "SPONSOR_ENROLLED_PEOPLE",
     "end_revoked",
     "enroll_confirmed_people",
     "follow_addresses",
     "forget_retired_people",
     "give_up_waiting",
+    "link_licensed_people",
     "note_back",
     "note_left",
     "sponsor_enrolled_people",

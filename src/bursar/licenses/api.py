@@ -24,17 +24,35 @@ from bursar.licenses.service.plans import (
     save_plans,
     tell_story,
 )
-from bursar.licenses.service.revocation import freeze_unused, revoke, revoke_all
+from bursar.licenses.service.reminding import (
+    REMINDER,
+    describe_license,
+    remind,
+    remind_all,
+    remind_chunk,
+    remind_matching,
+)
+from bursar.licenses.service.revocation import (
+    REVOCATION,
+    freeze_unused,
+    revoke,
+    revoke_chunk,
+    revoke_matching,
+    start_revoking_all,
+)
 from bursar.licenses.service.seats import hold, list_stale_holds, release
 
 __all__ = [
     "BULK_ENROLLMENT",
+    "REMINDER",
+    "REVOCATION",
     "activate",
     "activate_for",
     "assign",
     "auto_apply",
     "count_by_status",
     "describe_item",
+    "describe_license",
     "enroll_chunk",
     "find_holders",
     "find_licenses",
@@ -47,11 +65,17 @@ __all__ = [
     "list_usable_plans",
     "rehearse_bulk_enrollment",
     "release",
+    "remind",
+    "remind_all",
+    "remind_chunk",
+    "remind_matching",
     "revoke",
-    "revoke_all",
+    "revoke_chunk",
+    "revoke_matching",
     "save_agreements",
     "save_plans",
     "send_receipt",
     "start_bulk_enrollment",
+    "start_revoking_all",
     "tell_story",
 ]

@@ -38,6 +38,33 @@ class MailKind(StrEnum):
     AUTO_APPLY = "auto_apply"
 
 
+REQUEST_LIMIT = 10_000
+"""Addresses in one request; for more there is a job."""
+
+WORDING_MAX_LENGTH = 10_000
+"""Characters of a mail's greeting, and of its closing: every mail keeps its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """The mail that goes with a command. An empty greeting or closing: the customer's own wording.
+
+    ``course_key``: the course that the license was given for; the mail leads there.
+    """
+
+    greeting: str = ""
+    closing: str = ""
+    course_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LicenseFilter:
+    """Which licenses of a plan are meant: part of an address, and statuses. Empty: any."""
+
+    email_part: str = ""
+    statuses: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class AgreementToSave:
     """A customer's agreement as it should be. ``keep`` names fields that an existing row keeps."""
@@ -188,6 +215,30 @@ class NotEnoughLicenses(DomainError):
     """More seats were asked for than are free (fields ``free`` and ``needed``). Nothing was taken."""
 
     code = "not_enough_licenses"
+
+
+class NotEnoughRevocations(DomainError):
+    """More active licenses would be revoked than the plan's cap allows (fields ``remaining``, ``needed``)."""
+
+    code = "not_enough_revocations"
+
+
+class RevocationsCapped(DomainError):
+    """A plan with a revocation cap cannot be revoked as a whole."""
+
+    code = "revocations_capped"
+
+
+class NothingPending(NotFoundError):
+    """Somebody to be reminded holds no license that waits to be activated (field ``emails``, if named)."""
+
+    code = "nothing_pending"
+
+
+class TooManyLicenses(DomainError):
+    """More licenses match than one request may change (fields ``count`` and ``limit``)."""
+
+    code = "too_many_licenses"
 
 
 class NothingToApply(DomainError):

@@ -1,5 +1,6 @@
 """Making people learners and administrators of a customer."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -15,9 +16,13 @@ from bursar.customers.service.linking import (
 )
 from bursar.customers.service.organizations import get_customer
 from bursar.customers.service.waiting import enroll_waiting
+from bursar.events.licenses import LicenseAssigned
 from bursar.identity import api as identity
 from bursar.identity.data import ADMIN
 from bursar.lib import emails, sets
+from bursar.outbox.data import Delivery
+
+LINK_LICENSED_PEOPLE = "customers.link_licensed_people"
 
 
 def link_learners(*, customer_uuid: UUID, emails: Sequence[str], by: int | None) -> list[LinkOutcome]:
@@ -37,6 +42,21 @@ def make_admins(*, customer_uuid: UUID, emails: Sequence[str], by: int | None) -
     An address that nobody has confirmed yet becomes an administrator's when that happens.
     """
     return _link_addresses(customer_uuid, emails, becomes_admin=True, by=by)
+
+
+def link_licensed_people(deliveries: Sequence[Delivery[LicenseAssigned]]) -> None:
+    """Reaction: whoever was given a license learns at the customer, or will once the address is confirmed.
+
+    Who asked for it does so already. Nothing happens twice, for who is linked stays so.
+    Effects: as ``link_learners``, for each customer and whoever gave the licenses.
+    """
+    licensed: dict[tuple[UUID, int | None], list[str]] = defaultdict(list)
+    for delivery in deliveries:
+        for fact in delivery.facts:
+            if fact.is_new and fact.request_uuid is None:
+                licensed[fact.customer_uuid, delivery.by].append(fact.email)
+    for (customer_uuid, by), addresses in licensed.items():
+        link_learners(customer_uuid=customer_uuid, emails=addresses, by=by)
 
 
 def _link_addresses(

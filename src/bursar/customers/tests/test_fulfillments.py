@@ -14,6 +14,7 @@ from bursar.enrollments import api as enrollments
 from bursar.enrollments.data import EnrollmentEntry, OnExisting
 from bursar.identity import api as identity
 from bursar.identity.data import PersonToSave
+from bursar.jobs import api as jobs
 from bursar.lib import clock
 from bursar.licenses import api as licenses
 from bursar.outbox import api as outbox
@@ -301,7 +302,8 @@ def test_what_a_revoked_license_paid_for_ends_by_itself(acme):
 
     assert (place(BOB), revoked(BOB)) == (("audit", True), {mine: True})
     assert (place(DANA), revoked(DANA)) == (("verified", True), {other: False})
-    licenses.revoke_all(plan_uuid=plan.uuid, by=ALICE.lms_user_id)
+    licenses.start_revoking_all(plan_uuid=plan.uuid, by=ALICE.lms_user_id)
+    jobs.run()
     outbox.relay()
     assert (place(DANA), revoked(DANA)) == (("audit", True), {other: True})
     event = Event.objects.filter(type="license.revoked").first()

@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -25,28 +25,43 @@ from bursar.licenses import models
 from bursar.licenses.data import (
     LIVE,
     AssignOutcome,
+    MailKind,
     NothingToApply,
+    Notice,
     Status,
 )
-from bursar.licenses.service import plans, seats
+from bursar.licenses.service import notices, plans, seats
+from bursar.licenses.service.notices import Recipient
 from bursar.outbox import api as outbox
 from bursar.outbox.data import Delivery
 
 FULFIL_APPROVALS = "licenses.fulfil_approvals"
 
+_SOURCE_TYPE = "AMT"
+"""The only source that license-manager's requests can name."""
+
 
 @transaction.atomic(durable=True)
 def assign(
-    *, plan_uuid: UUID, addresses: Sequence[str], by: int | None, must_be_usable: bool = True
+    *,
+    plan_uuid: UUID,
+    addresses: Sequence[str],
+    by: int | None,
+    must_be_usable: bool = True,
+    notice: Notice | None = None,
+    sources: Mapping[str, str] | None = None,
 ) -> list[AssignOutcome]:
     """Gives each address a license of the plan; one outcome per address, in order.
 
     Who holds a live one keeps it, whatever the spelling of the address. A seat that is held for an
     address is used for it. What isn't an address is refused by itself; too few free seats refuse
     the whole set. ``must_be_usable`` false assigns on a plan that grants nothing now, for imports.
+    With a ``notice`` the new holders are mailed. ``sources`` says, by address, which order in the customer's
+    own system the license came from.
 
     Errors: PlanNotFound, PlanUnavailable, NotEnoughLicenses.
-    Effects: locks the plan; at most ten statements; records LICENSES_ASSIGNED for the new ones.
+    Effects: locks the plan; at most ten statements for 1,000 addresses, three more for mails and one for
+    sources; records LICENSES_ASSIGNED for the new ones.
     """
     plan = seats.lock_plan(plan_uuid)
     moment = clock.now()
@@ -61,7 +76,22 @@ def assign(
         for email, (license_uuid, _key) in taken.items()
     ]
     outbox.record(LICENSES_ASSIGNED, key=str(plan.pk), facts=facts, by=by)
+    _write_sources(taken, sources or {}, at=moment)
+    if notice is not None:
+        recipients = [Recipient(pk, email, key, str(key)) for email, (pk, key) in taken.items()]
+        notices.mail_holders(MailKind.ASSIGNMENT, plan, recipients, notice=notice, by=by)
     return _outcomes(normalized, kept, taken)
+
+
+def _write_sources(
+    taken: Mapping[str, tuple[UUID, UUID]], sources: Mapping[str, str], *, at: datetime
+) -> None:
+    wanted = {emails.normalize(address): source for address, source in sources.items()}
+    sourced = [(pk, wanted[email]) for email, (pk, _key) in taken.items() if wanted.get(email)]
+    rows = sorted((pk, source, _SOURCE_TYPE, at) for pk, source in sourced)
+    columns = ("license", "source_id", "source_type", "created_at")
+    for chunk in sets.chunks(rows):
+        sets.insert_new(models.LicenseSource, columns, chunk, unique=("license",))
 
 
 def _outcomes(
@@ -95,19 +125,22 @@ def _take_seats(
     wanted = sorted(addresses)
     held = set(models.Hold.objects.filter(plan=plan, email__in=wanted).values_list("email", flat=True))
     seats.check_free(plan, len(wanted) - len(held))
-    free = models.License.objects.filter(plan=plan, status=Status.UNASSIGNED).order_by("pk")
-    uuids = list(free.values_list("pk", flat=True)[: len(wanted)])
+    # In the order of the index, or the database would sort all that are free.
+    free = models.License.objects.filter(plan=plan, status=Status.UNASSIGNED).order_by("email", "pk")
+    uuids = sorted(free.values_list("pk", flat=True)[: len(wanted)])
     taken = {email: (pk, uuid.uuid4()) for email, pk in zip(wanted, uuids, strict=True)}
-    sets.update(
-        models.License,
-        ("uuid", "status", "email", "activation_key", "assigned_at", "reminded_at", "modified_at"),
-        [(pk, Status.ASSIGNED.value, email, key, at, at, at) for email, (pk, key) in taken.items()],
-    )
-    sets.record_history(models.License, uuids, kind="~", by=by, reason="assigned", at=at)
+    rows = [(pk, Status.ASSIGNED.value, email, key, at, at, at) for email, (pk, key) in taken.items()]
+    for chunk in sets.chunks(rows):
+        sets.update(models.License, _ASSIGNED_COLUMNS, chunk)
+        keys = [row[0] for row in chunk]
+        sets.record_history(models.License, keys, kind="~", by=by, reason="assigned", at=at)
     if held:
         models.Hold.objects.filter(plan=plan, email__in=held).delete()
     seats.move_counts(plan, {Status.UNASSIGNED: -len(uuids), Status.ASSIGNED: len(uuids)})
     return taken
+
+
+_ASSIGNED_COLUMNS = ("uuid", "status", "email", "activation_key", "assigned_at", "reminded_at", "modified_at")
 
 
 def fulfil_approvals(deliveries: Sequence[Delivery[LicenseRequestApproved]]) -> None:
@@ -202,6 +235,10 @@ def activate(*, activation_key: UUID, email: str, lms_user_id: int) -> UUID:
         _activate([license_.pk], plan, {license_.pk: lms_user_id}, by=lms_user_id, at=moment)
         fact = LicenseActivated(license_.pk, plan.pk, plan.customer_uuid, email, lms_user_id)
         outbox.record(LICENSES_ACTIVATED, key=str(plan.pk), facts=[fact], by=lms_user_id)
+        holder = Recipient(
+            license_.pk, email, activation_key, f"{activation_key}:activated", lms_user_id=lms_user_id
+        )
+        notices.mail_holders(MailKind.ACTIVATION, plan, [holder], notice=Notice(), by=lms_user_id)
     return license_.pk
 
 
@@ -238,20 +275,14 @@ def _activate(
 def auto_apply(*, customer_uuid: UUID, email: str, lms_user_id: int) -> AssignOutcome:
     """Gives the person an activated license of the plan that hands them out by itself.
 
-    Who holds a live license of it keeps that, untouched. Held seats are left alone.
+    Who holds a live license of it, by account or by address, keeps that, untouched. Held seats are left
+    alone.
 
     Errors: NothingToApply (no such plan, or the person's license of it was revoked), NotEnoughLicenses.
+    Effects: locks the plan; records LICENSES_ASSIGNED and LICENSES_ACTIVATED; mails the learner.
     """
     moment = clock.now()
-    usable = models.Plan.objects.filter(
-        customer_uuid=customer_uuid, is_active=True, starts_at__lte=moment, expires_at__gte=moment
-    )
-    plan_uuid = (
-        usable.filter(should_auto_apply=True).order_by("-starts_at").values_list("pk", flat=True).first()
-    )
-    if plan_uuid is None:
-        raise NothingToApply(_("No subscription plan of this customer hands out licenses by itself."))
-    plan = seats.lock_plan(plan_uuid)
+    plan = _lock_auto_applied_plan(customer_uuid, moment)
     own = models.License.objects.filter(plan=plan, email=email) | models.License.objects.filter(
         plan=plan, lms_user_id=lms_user_id
     )
@@ -271,4 +302,23 @@ def auto_apply(*, customer_uuid: UUID, email: str, lms_user_id: int) -> AssignOu
     activated = LicenseActivated(license_uuid, plan.pk, plan.customer_uuid, email, lms_user_id)
     outbox.record(LICENSES_ASSIGNED, key=str(plan.pk), facts=[assigned], by=lms_user_id)
     outbox.record(LICENSES_ACTIVATED, key=str(plan.pk), facts=[activated], by=lms_user_id)
+    holder = Recipient(license_uuid, email, key, f"{key}:auto_applied", lms_user_id=lms_user_id)
+    notices.mail_holders(MailKind.AUTO_APPLY, plan, [holder], notice=Notice(), by=lms_user_id)
     return AssignOutcome(email, license_uuid, key, is_new=True)
+
+
+def _lock_auto_applied_plan(customer_uuid: UUID, moment: datetime) -> models.Plan:
+    """The customer's plan that hands out licenses by itself, the one that started last, locked."""
+    usable = models.Plan.objects.filter(
+        customer_uuid=customer_uuid,
+        is_active=True,
+        should_auto_apply=True,
+        starts_at__lte=moment,
+        expires_at__gte=moment,
+    )
+    plan_uuid = usable.order_by("-starts_at").values_list("pk", flat=True).first()
+    plan = seats.lock_plan(plan_uuid) if plan_uuid is not None else None
+    # It may have been closed, or have handed over to another one, before we had the lock.
+    if plan is None or not plan.should_auto_apply or seats.unavailable_reason(plan, moment):
+        raise NothingToApply(_("No subscription plan of this customer hands out licenses by itself."))
+    return plan

@@ -63,6 +63,11 @@ def find_agreement(customer_uuid: UUID) -> tuple[models.Agreement, list[models.P
     return (agreement, list(models.Plan.objects.filter(agreement=agreement))) if agreement else None
 
 
+def find_agreement_by_uuid(agreement_uuid: UUID) -> models.Agreement | None:
+    """The agreement's row, or None."""
+    return models.Agreement.objects.filter(pk=agreement_uuid).first()
+
+
 def count_licenses(
     plan_uuid: UUID, *, statuses: Collection[str], search: str, ignore_null_emails: bool
 ) -> list[tuple[str, int]]:

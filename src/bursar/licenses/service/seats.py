@@ -56,9 +56,12 @@ def unavailable_message(reason: str, title: str) -> str:
 
 
 def live_licenses(plan: models.Plan, emails: Collection[str]) -> dict[str, models.License]:
-    """Who of these holds a live license of the plan. One query."""
-    licenses = models.License.objects.filter(plan=plan, email__in=emails, status__in=LIVE)
-    return {each.email: each for each in licenses if each.email is not None}
+    """Who of these holds a live license of the plan. One query for each 1,000 addresses."""
+    live: dict[str, models.License] = {}
+    for chunk in sets.chunks(sorted(set(emails))):
+        licenses = models.License.objects.filter(plan=plan, email__in=chunk, status__in=LIVE)
+        live |= {each.email: each for each in licenses if each.email is not None}
+    return live
 
 
 def free_count(plan: models.Plan) -> int:
@@ -79,9 +82,14 @@ def check_free(plan: models.Plan, needed: int) -> None:
         )
 
 
-def move_counts(plan: models.Plan, changes: dict[Status, int]) -> None:
-    """Adds to the plan's counts by status, in the row and in the object. The caller holds the lock."""
+def move_counts(plan: models.Plan, changes: dict[Status, int], *, revoked_now: int = 0) -> None:
+    """Adds to the plan's counts by status, in the row and in the object. The caller holds the lock.
+
+    ``revoked_now``: how many of the changes count against the plan's revocation cap.
+    """
     changed = {f"{status}_count": by for status, by in changes.items() if by}
+    if revoked_now:
+        changed["revocation_count"] = revoked_now
     if not changed:
         return
     models.Plan.objects.filter(pk=plan.pk).update(**{name: F(name) + by for name, by in changed.items()})

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from bursar.config.reactions import REACTIONS
 from bursar.events.subsidy_requests import LICENSE_REQUESTS_APPROVED, LicenseRequestApproved
+from bursar.jobs import api as jobs
 from bursar.lib import clock
 from bursar.licenses import api as licenses
 from bursar.licenses import models as license_models
@@ -127,7 +128,8 @@ def test_revoking_all_leaves_held_seats_alone(
     licenses.assign(plan_uuid=plan.uuid, addresses=["someone@acme.test"], by=None)
     approve(plan, requests["bob"])
 
-    assert licenses.revoke_all(plan_uuid=plan.uuid, by=ALICE.lms_user_id) == 1
+    licenses.start_revoking_all(plan_uuid=plan.uuid, by=ALICE.lms_user_id)
+    jobs.run()
     drain()
 
     assert request_of(requests["bob"]).state == State.APPROVED
