@@ -115,6 +115,27 @@ def assign(*, plan: str, batches: Sequence[Sequence[str]]) -> list[Answer]:
     return [_answer(assign_batch, batch) for batch in batches]
 
 
+def auto_apply(*, customer: str, people: Sequence[tuple[int, str]]) -> list[Answer]:
+    """Each of these people (id and address) takes a license by themselves; a yes has [address, license]."""
+
+    def apply_one(batch: Sequence[Any]) -> list[list[str]]:
+        lms_user_id, email = batch
+        outcome = licenses.auto_apply(customer_uuid=UUID(customer), email=email, lms_user_id=lms_user_id)
+        return [[outcome.email, str(outcome.license_uuid)]]
+
+    return [_answer(apply_one, each) for each in people]
+
+
+def revoke(*, plan: str, batches: Sequence[Sequence[str]]) -> list[Answer]:
+    """Takes licenses back, one batch after the other; a yes has the addresses that lost one."""
+
+    def revoke_batch(batch: Sequence[str]) -> list[str]:
+        outcomes = licenses.revoke(plan_uuid=UUID(plan), addresses=batch, by=None)
+        return [each.email for each in outcomes if each.license_uuid]
+
+    return [_answer(revoke_batch, batch) for batch in batches]
+
+
 def _answer(command: Callable[[Sequence[str]], list[Any]], batch: Sequence[str]) -> Answer:
     try:
         return {"yes": command(batch)}
@@ -128,6 +149,17 @@ def relay(*, seconds: float) -> None:
     while time.monotonic() < until:
         outbox.relay()
         time.sleep(0.01)
+
+
+def hand_out(*, plan: str, cap_percent: int | None = None, holders: Sequence[str] = ()) -> None:
+    """Has the plan hand out licenses by itself; caps revocations; gives these addresses active licenses."""
+    licenses.assign(plan_uuid=UUID(plan), addresses=holders, by=None)
+    ids = {email: 2_000_000 + n for n, email in enumerate(holders)}
+    licenses.activate_for(plan_uuid=UUID(plan), holders=ids, by=None)
+    capped = {} if cap_percent is None else {"revoke_max_percent": cap_percent}
+    Plan.objects.filter(pk=plan).update(
+        should_auto_apply=True, is_revocation_cap_enabled=cap_percent is not None, **capped
+    )
 
 
 # Afterwards

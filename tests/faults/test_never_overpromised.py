@@ -175,6 +175,48 @@ def test_a_seat_that_is_held_for_an_approval_goes_to_nobody_else(crowd: Crowd) -
     assert crowd.call("count_requests", customer=world["customer"]) == {"approved": 20}
 
 
+def test_who_takes_a_license_by_themselves_shares_it_with_nobody(crowd: Crowd) -> None:
+    """Weaknesses E2, E3, E7 of license-manager, with assignments in between: ninety people, sixty seats.
+
+    Each of those who take one does so in two tabs at once.
+    """
+    takers = [(1_000 + n, email) for n, email in enumerate(people("takes", 45))]
+    others = people("given", 45)
+    world = crowd.call("open_plan", free=60, requests=[])
+    crowd.call("hand_out", plan=world["plan"])
+
+    tabs = [("auto_apply", {"customer": world["customer"], "people": each}) for each in shares(takers, 2)]
+    answers = flat(crowd.at_once([*tabs, *tabs, *(assign(world, batches(each)) for each in shares(others))]))
+
+    assert {answer["no"] for answer in noes(answers)} == {"not_enough_licenses"}
+    held = holders(crowd, world)
+    promised = {tuple(each[:2]) for each in yeses(answers)}
+    assert promised == set(held.items())
+    assert len(held) == 60 == len(set(held.values()))
+    finish(crowd, world, size=60)
+
+
+def test_revocations_at_once_never_pass_the_cap(crowd: Crowd) -> None:
+    """Weakness E4 of license-manager: two times ten were revoked under a cap of ten."""
+    learners = people("has", 80)
+    world = crowd.call("open_plan", free=100, requests=[])
+    crowd.call("hand_out", plan=world["plan"], cap_percent=10, holders=learners)
+
+    answers = flat(
+        crowd.at_once(
+            [
+                ("revoke", {"plan": world["plan"], "batches": batches(each, size=5)})
+                for each in shares(learners, 2 * HALF)
+            ]
+        )
+    )
+
+    assert len(yeses(answers)) == 10
+    assert {answer["no"] for answer in noes(answers)} == {"not_enough_revocations"}
+    assert set(holders(crowd, world)) == set(learners) - set(yeses(answers))
+    finish(crowd, world, size=110)
+
+
 @pytest.mark.parametrize("size", [1, 10, 40])
 def test_administrators_who_approve_the_same_requests_at_once_approve_each_once(
     crowd: Crowd, size: int
