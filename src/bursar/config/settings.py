@@ -51,6 +51,8 @@ IS_EMBEDDED = not BROKER_URL
 
 DEBUG = False
 SECRET_KEY = env.str("BURSAR_SECRET_KEY", default="") or secrets.secret_key(BURSAR_HOME)
+SUBSIDY_CHECKSUM_SECRET = env.str("BURSAR_SUBSIDY_CHECKSUM_SECRET", default="") or SECRET_KEY
+"""Shared with services that check that a license pays for a course, such as edx-enterprise."""
 ALLOWED_HOSTS = env.list("BURSAR_ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 
 INSTALLED_APPS = [

@@ -6,6 +6,7 @@ VARIABLES: Mapping[str, str] = {
     "BURSAR_HOME": "data folder: database, keys, mail (./var)",
     "BURSAR_PUBLIC_URL": "where people reach it: links in mails (http://127.0.0.1:PORT)",
     "BURSAR_SECRET_KEY": "signs sessions and links (made at first start)",
+    "BURSAR_SUBSIDY_CHECKSUM_SECRET": "signs that a license pays for a course (BURSAR_SECRET_KEY)",
     "BURSAR_ALLOWED_HOSTS": "host names that are answered, with commas (this host)",
     "BURSAR_CORS_ORIGINS": "origins of front ends that may call, with commas (none)",
     "DATABASE_URL": "sqlite://, postgres:// or mysql:// (SQLite in BURSAR_HOME)",

@@ -9,12 +9,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from bursar.identity import api as identity
-from bursar.lib.rest import parse_uuid
-from bursar.licenses import api, models
+from bursar.licenses import api
 from bursar.licenses.data import NotEnoughLicenses, NothingToApply
-from bursar.licenses.rest.learners import describe_own_license
-from bursar.licenses.rest.permissions import LEARN_OR_ADMINISTER, check_role, no_permission
-from bursar.licenses.service import reads
+from bursar.licenses.rest.learners import answer_with_license
+from bursar.licenses.rest.permissions import get_agreement
 from bursar.outbox.api import idempotent
 
 
@@ -33,7 +31,7 @@ class AutoApplyView(APIView):
     @idempotent
     def post(self, request: Request, agreement_uuid: str) -> Response:
         """The license is active at once. One that was assigned to you before stays as it is."""
-        agreement = _get_agreement(request, agreement_uuid)
+        agreement = get_agreement(request, agreement_uuid)
         caller = identity.get_caller(request)
         if not caller.is_confirmed:
             return Response(_("Confirm your e-mail address first: the license waits for it."), status=422)
@@ -45,16 +43,4 @@ class AutoApplyView(APIView):
             return Response(error.message, status=422)
         if outcome.license_uuid is None:  # pragma: no cover - who gets none is refused
             raise NotFound()
-        return Response(describe_own_license(outcome.license_uuid))
-
-
-def _get_agreement(request: Request, agreement_uuid: str) -> models.Agreement:
-    """The agreement, for whoever learns or administers at its customer; foreign and missing look the same."""
-    agreement = reads.find_agreement_by_uuid(parse_uuid(agreement_uuid))
-    caller = identity.get_caller(request)
-    if agreement is None and caller.customers_with(LEARN_OR_ADMINISTER) is None:
-        raise NotFound("No CustomerAgreement matches the given query.")
-    if agreement is None:
-        raise no_permission()
-    check_role(caller, LEARN_OR_ADMINISTER, agreement.customer_uuid)
-    return agreement
+        return answer_with_license(outcome.license_uuid)

@@ -29,12 +29,60 @@ def no_permission() -> PermissionDenied:
 
 def get_administered_plan(request: Request, plan_uuid: str) -> models.Plan:
     """The plan, for who may administer it; missing and foreign look the same (403), as the wire has it."""
-    uuid = parse_uuid(plan_uuid)
-    plan = reads.find_plan(uuid)
+    return _check_plan(request, reads.find_plan(parse_uuid(plan_uuid)), ADMINISTER)
+
+
+def get_full_plan(request: Request, plan_uuid: str, roles: tuple[str, ...]) -> models.Plan:
+    """The same with the names that a plan is shown with, for who has one of the roles at its customer."""
+    return _check_plan(request, reads.find_full_plan(parse_uuid(plan_uuid)), roles)
+
+
+def _check_plan(request: Request, plan: models.Plan | None, roles: tuple[str, ...]) -> models.Plan:
     caller = identity.get_caller(request)
-    if plan is None and caller.customers_with(ADMINISTER) is None:
-        raise NotFound("No SubscriptionPlan matches the given query.")
     if plan is None:
-        raise no_permission()
-    check_role(caller, ADMINISTER, plan.customer_uuid)
+        raise no_plan() if caller.customers_with(roles) is None else no_permission()
+    check_role(caller, roles, plan.customer_uuid)
     return plan
+
+
+def get_agreement(request: Request, agreement_uuid: str) -> models.Agreement:
+    """The agreement, for who learns at its customer or administers it; missing and foreign look the same."""
+    agreement = reads.find_agreement(parse_uuid(agreement_uuid))
+    caller = identity.get_caller(request)
+    if agreement is None:
+        raise no_agreement() if caller.customers_with(LEARN_OR_ADMINISTER) is None else no_permission()
+    check_role(caller, LEARN_OR_ADMINISTER, agreement.customer_uuid)
+    return agreement
+
+
+def choose_customers(request: Request, roles: tuple[str, ...]) -> frozenset[UUID] | None:
+    """The customer that ``enterprise_customer_uuid`` names, or all for which the caller has a role.
+
+    None means every customer. Raises a 403 when the caller has no such role, there or anywhere.
+    """
+    caller = identity.get_caller(request)
+    named = request.query_params.get("enterprise_customer_uuid")
+    if named:
+        customer_uuid = parse_uuid(named)
+        check_role(caller, roles, customer_uuid)
+        return frozenset({customer_uuid})
+    customers = caller.customers_with(roles)
+    if customers is not None and not customers:
+        raise no_permission()
+    return customers
+
+
+def check_staff(caller: Caller) -> None:
+    """Raises a 403 unless the caller is staff, or a program or person that operates the platform."""
+    if not caller.is_staff and caller.customers_with((OPERATOR,)) is not None:
+        raise no_permission()
+
+
+def no_plan() -> NotFound:
+    """The 404 for an operator."""
+    return NotFound("No SubscriptionPlan matches the given query.")
+
+
+def no_agreement() -> NotFound:
+    """The 404 for an operator."""
+    return NotFound("No CustomerAgreement matches the given query.")
