@@ -34,6 +34,8 @@ PLACEHOLDERS: dict[str, Callable[[Ids], object]] = {
     "username": lambda its: its.username,
     "customer_slug": lambda its: its.slug,
     "activation_key": lambda its: its.activation_key,
+    "agreement_uuid": lambda its: its.agreement,
+    "license_uuid": lambda its: its.license,
     "token": lambda its: "no-such-token",
     "key_uuid": lambda its: its.invite_key,
     "invitation_uuid": lambda its: cast.NOWHERE,  # who has a key may join: it is the secret
@@ -198,6 +200,10 @@ _ACTIVATION_PAGE = "/<customer_slug>/licenses/<activation_key>/activate"
 _SEES_A_REQUEST = _all(200, OWNER, ADMIN, OPERATOR_, STAFF)
 _RULES = _all(200, ADMIN, OPERATOR_)
 _PLAN_LICENSES = "/api/v1/subscriptions/<plan_uuid>/licenses"
+_LEARNS = _all(200, LEARNER, OWNER, ADMIN, OPERATOR_)
+_PLANS = "/api/v1/subscriptions/"
+_LEARNERS_PLANS = "/api/v1/learner-subscriptions/"
+_AGREEMENTS = "/api/v1/customer-agreement/"
 
 _NEW_ACCOUNT = {
     "email": "new@nowhere.test",
@@ -341,6 +347,41 @@ CALLS = [
         "/api/v1/customer-agreement/<agreement_uuid>/auto-apply/",
         _all(422, LEARNER, OWNER, ADMIN, OPERATOR_),
         about="no plan hands out licenses by itself",
+    Call("GET", _PLANS, _RULES, missing=200, query=_of_customer, shows=lambda its: [its.plan]),
+    Call("GET", _PLANS + "<plan_uuid>/", _RULES, shows=lambda its: [its.plan, its.customer]),
+    Call("GET", _PLANS + "<plan_uuid>/licenses/", _RULES, shows=lambda its: [its.license, its.email]),
+    Call("GET", _PLANS + "<plan_uuid>/licenses/<license_uuid>/", _RULES, shows=lambda its: [its.license]),
+    Call("GET", _PLANS + "<plan_uuid>/licenses/csv/", _RULES, shows=lambda its: [its.email]),
+    Call("GET", _PLANS + "<plan_uuid>/license/", _LEARNS),
+    Call("GET", _LEARNERS_PLANS, _LEARNS, missing=200, query=_of_customer, shows=lambda its: [its.plan]),
+    Call("GET", _LEARNERS_PLANS + "<plan_uuid>/", _LEARNS, shows=lambda its: [its.plan]),
+    Call(
+        "GET",
+        _AGREEMENTS,
+        _LEARNS,
+        missing=200,
+        query=_of_customer,
+        shows=lambda its: [its.agreement, its.plan],
+    ),
+    Call("GET", _AGREEMENTS + "<agreement_uuid>/", _LEARNS, shows=lambda its: [its.agreement, its.plan]),
+    Call(
+        "GET",
+        "/api/v1/license-subsidy/",
+        _all(404, LEARNER, OWNER, ADMIN, OPERATOR_),  # nobody has activated a license
+        query=lambda its: {"enterprise_customer_uuid": its.customer, "course_key": cast.CS50},
+    ),
+    Call(
+        "GET",
+        "/api/v1/admin-license-view/",
+        _all(200, OPERATOR_, STAFF),
+        missing=200,
+        query=lambda its: {"enterprise_customer_uuid": its.customer, "user_email": its.email},
+    ),
+    Call(
+        "POST",
+        "/api/v1/staff_lookup_licenses/",
+        _all(200, OPERATOR_, STAFF),
+        body=lambda its: {"user_email": its.email},
     ),
     # customers
     Call(

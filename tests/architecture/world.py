@@ -58,6 +58,7 @@ class Ids:
 
     customer: uuid.UUID = field(default_factory=uuid.uuid4)
     slug: str = "nowhere"
+    agreement: uuid.UUID = field(default_factory=uuid.uuid4)
     plan: uuid.UUID = field(default_factory=uuid.uuid4)
     request: uuid.UUID = field(default_factory=uuid.uuid4)
     license: uuid.UUID = field(default_factory=uuid.uuid4)
@@ -170,10 +171,12 @@ def _make_side(
     )
     agreement = Agreement.objects.get(customer_uuid=organization.uuid)
     configuration = requests.Configuration.objects.get(pk=organization.uuid)
+    agreement = Agreement.objects.get(customer_uuid=organization.uuid)
     return Side(
         ids=Ids(
             customer=organization.uuid,
             slug=organization.slug,
+            agreement=agreement.pk,
             plan=plan.uuid,
             request=requested[0],
             license=assigned[0].license_uuid,
@@ -198,6 +201,7 @@ def _make_side(
         secrets=frozenset(
             {
                 str(organization.uuid),
+                str(agreement.pk),
                 str(plan.uuid),
                 plan.title,
                 admin.email,

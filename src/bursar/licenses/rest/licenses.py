@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from typing import Any
-from uuid import UUID
 
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -15,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from bursar.identity import api as identity
+from bursar.lib.rest import parse_uuid
 from bursar.lib.spreadsheets import stream_csv
 from bursar.licenses import models, wire
 from bursar.licenses.rest import schemas
@@ -56,7 +56,7 @@ class LicenseView(APIView):
     def get(self, request: Request, plan_uuid: str, license_uuid: str) -> Response:
         """For the plan's administrators."""
         plan = get_administered_plan(request, plan_uuid)
-        found = reads.find_license(plan.pk, UUID(license_uuid))
+        found = reads.find_license(plan.pk, parse_uuid(license_uuid))
         if found is None:
             raise NotFound("No License matches the given query.")
         return Response(wire.license_(found))

@@ -83,5 +83,4 @@ class StaffLookupView(APIView):
 
 def _read_address(value: object) -> str:
     """The address as it is stored, or an empty text for what cannot be one."""
-    address = emails.normalize(value) if isinstance(value, str) else ""
-    return address if address.isprintable() else ""
+    return emails.normalize(value) if isinstance(value, str) else ""

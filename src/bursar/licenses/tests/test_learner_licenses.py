@@ -54,6 +54,9 @@ def test_a_learner_sees_the_own_license_with_its_plan_and_agreement(
         ({"include_revoked": "true"}, 2),
         ({"current_plans_only": "false"}, 2),
         ({"current_plans_only": "false", "active_plans_only": "false", "include_revoked": "true"}, 4),
+        ({"include_revoked": "true", "status": "revoked"}, 1),
+        ({"search": "BOB@", "active_only": "1"}, 1),
+        ({"search": "dana"}, 0),
     ],
 )
 def test_which_licenses_are_listed(
@@ -69,6 +72,24 @@ def test_which_licenses_are_listed(
     page = client_of(BOB).get(LICENSES, {"enterprise_customer_uuid": str(acme.uuid), **params}).json()
 
     assert page["count"] == count
+
+
+def test_own_licenses_come_in_the_order_asked_for(acme: Organization, client_of: Client) -> None:
+    lasting, ending = acme.plan(free=1, days_left=90), acme.plan(free=1, days_left=10)
+    for plan in (ending, lasting):
+        give(plan, BOB)
+    moments = {lasting: clock.now(), ending: clock.now() - timedelta(days=1)}
+    for plan, moment in moments.items():
+        License.objects.filter(plan=plan.uuid).update(reminded_at=moment)
+    License.objects.filter(email=BOB.email).update(email="bob@old.test", lms_user_id=BOB.lms_user_id)
+    its = {"enterprise_customer_uuid": str(acme.uuid)}
+
+    usual = client_of(BOB).get(LICENSES, its).json()["results"]
+    ordered = client_of(BOB).get(LICENSES, {**its, "ordering": "last_remind_date"}).json()["results"]
+
+    assert [each["subscription_plan_uuid"] for each in usual] == [str(lasting.uuid), str(ending.uuid)]
+    assert [each["uuid"] for each in ordered] == [each["uuid"] for each in reversed(usual)]
+    assert set(License.objects.values_list("email", flat=True)) == {"bob@old.test"}  # reading writes nothing
 
 
 def test_an_unconfirmed_address_opens_nothing(acme: Organization, client_of: Client) -> None:

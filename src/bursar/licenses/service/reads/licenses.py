@@ -1,7 +1,7 @@
 """The licenses of one plan, as its administrators read them: 400,000 of them as quickly as 400.
 
-No license is counted where the counts on the plan's row answer, and no page is sorted: it is read from an index
-at the place where the counts say that it begins.
+No license is counted where the counts on the plan's row answer, and no page is sorted: it is read from an
+index, from the place where the counts say that its status begins.
 """
 
 from collections.abc import Iterator, Sequence
@@ -71,9 +71,8 @@ def list_licenses(plan: models.Plan, wanted: WantedLicenses) -> QuerySet[models.
     elif order in (("email",), ("-email",)):
         stretches = _by_address(plan, wanted)
     else:
-        return Stretches(
-            [Stretch(licenses.order_by(*order, "pk"), sum(_known_counts(plan, wanted).values()))]
-        )
+        count = sum(_known_counts(plan, wanted).values())
+        return Stretches([Stretch(licenses.order_by(*order, "pk"), count)])
     return Stretches(stretches).reverse() if order[0].startswith("-") else Stretches(stretches)
 
 
@@ -92,7 +91,7 @@ def stream_licenses(plan_uuid: UUID, columns: Sequence[str]) -> Iterator[list[tu
 def _in_chunks(
     licenses: QuerySet[models.License], order: tuple[str, ...], columns: Sequence[str]
 ) -> Iterator[list[tuple[object, ...]]]:
-    """The columns of the licenses by order of ``order``, which ends with the key; no chunk is searched for."""
+    """Columns of the licenses in this order, which ends with the key; each chunk goes on from the last."""
     rest = licenses.order_by(*order)
     while True:
         rows = list(rest.values_list(*order, *columns)[:_CSV_CHUNK])
@@ -113,7 +112,7 @@ def _in_chunks(
 
 
 def _by_status(plan: models.Plan, wanted: WantedLicenses) -> list[Stretch]:
-    """By status, address and uuid, as an index has them: one by one, for databases sort ``status IN (...)``."""
+    """By status, address and uuid, as an index has them; each apart, for ``status IN (...)`` is sorted."""
     stretches = []
     for status, count in sorted(_known_counts(plan, wanted).items()):
         rows = _in_order(plan, status=status)

@@ -14,7 +14,7 @@ from bursar.licenses.service.reads.renewals import Renewals, find_renewals
 
 @dataclass(frozen=True, slots=True)
 class AgreementFrame:
-    """An agreement with all its plans, the newest first, and their renewals: for what is derived from them."""
+    """An agreement with all its plans, the newest first, and their renewals: what values are derived from."""
 
     agreement: models.Agreement
     plans: Sequence[models.Plan]
