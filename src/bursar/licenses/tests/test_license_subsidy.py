@@ -140,16 +140,19 @@ def test_what_is_missing_or_foreign_is_refused(acme: Organization, ask) -> None:
     assert (missing.status_code, list(missing.data)) == (404, ["detail"])
 
 
-def test_twenty_licenses_are_looked_through_in_the_statements_of_one(acme: Organization, ask) -> None:
+def test_twenty_licenses_are_looked_through_in_the_statements_of_one(
+    acme: Organization, client_of: Client
+) -> None:
+    client, query = client_of(BOB), {"enterprise_customer_uuid": str(acme.uuid), "course_key": PYTHON}
     give(acme.plan(free=1))
     with counted() as one:
-        ask()
+        client.get(PATH, query)
     for days in range(19):
         plan = acme.plan(free=1, days_left=101 + days)
         PlanRow.objects.filter(pk=plan.uuid).update(catalog_uuid=NOWHERE)
         give(plan)
 
     with counted() as twenty:
-        assert ask().status_code == 200
+        assert client.get(PATH, query).status_code == 200
 
     assert one.count == twenty.count <= 4 + 2  # the user and the roles are authentication
