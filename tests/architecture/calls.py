@@ -41,7 +41,6 @@ PLACEHOLDERS: dict[str, Callable[[Ids], object]] = {
     "invitation_uuid": lambda its: cast.NOWHERE,  # who has a key may join: it is the secret
     "course_id": lambda its: cast.CS50_RUN,
     "message_key": lambda its: "default",
-    "agreement_uuid": lambda its: its.agreement,
     "fulfillment_uuid": lambda its: its.fulfillment,
     "job_uuid": lambda its: its.job,
 }
@@ -347,6 +346,7 @@ CALLS = [
         "/api/v1/customer-agreement/<agreement_uuid>/auto-apply/",
         _all(422, LEARNER, OWNER, ADMIN, OPERATOR_),
         about="no plan hands out licenses by itself",
+    ),
     Call("GET", _PLANS, _RULES, missing=200, query=_of_customer, shows=lambda its: [its.plan]),
     Call("GET", _PLANS + "<plan_uuid>/", _RULES, shows=lambda its: [its.plan, its.customer]),
     Call("GET", _PLANS + "<plan_uuid>/licenses/", _RULES, shows=lambda its: [its.license, its.email]),

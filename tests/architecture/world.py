@@ -63,7 +63,6 @@ class Ids:
     request: uuid.UUID = field(default_factory=uuid.uuid4)
     license: uuid.UUID = field(default_factory=uuid.uuid4)
     activation_key: uuid.UUID = field(default_factory=uuid.uuid4)
-    agreement: uuid.UUID = field(default_factory=uuid.uuid4)
     fulfillment: uuid.UUID = field(default_factory=uuid.uuid4)
     job: uuid.UUID = field(default_factory=uuid.uuid4)
     user_id: int = 987_654
@@ -169,7 +168,6 @@ def _make_side(
         notify=False,
         by=admin.lms_user_id,
     )
-    agreement = Agreement.objects.get(customer_uuid=organization.uuid)
     configuration = requests.Configuration.objects.get(pk=organization.uuid)
     agreement = Agreement.objects.get(customer_uuid=organization.uuid)
     return Side(
@@ -181,7 +179,6 @@ def _make_side(
             request=requested[0],
             license=assigned[0].license_uuid,
             activation_key=assigned[0].activation_key,
-            agreement=agreement.pk,
             fulfillment=enrolled.fulfillment_uuid,
             job=job,
             user_id=owner.lms_user_id,
