@@ -15,7 +15,7 @@ from bursar.events.identity import (
     PEOPLE_CHANGED,
     PEOPLE_RETIRED,
 )
-from bursar.events.licenses import ASSIGNMENTS_REFUSED, LICENSES_ASSIGNED, LICENSES_REVOKED
+from bursar.events.licenses import ASSIGNMENTS_REFUSED, LICENSES_ASSIGNED, LICENSES_EXPIRED, LICENSES_REVOKED
 from bursar.events.outbox import DELIVERIES_DIED
 from bursar.events.subsidy_requests import LICENSE_REQUESTS_APPROVED
 from bursar.jobs import handlers as jobs
@@ -69,6 +69,8 @@ REACTIONS: tuple[Reaction, ...] = (
     Reaction(LICENSES_ASSIGNED, customers.LINK_LICENSED_PEOPLE, customers.link_licensed_people),
     # A license was taken back: what it paid for ends.
     Reaction(LICENSES_REVOKED, customers.END_REVOKED, customers.end_revoked),
+    # A plan is over: what its licenses paid for ends, unless it was prolonged meanwhile.
+    Reaction(LICENSES_EXPIRED, licenses.END_EXPIRED, licenses.end_expired),
     # Nobody waits for ever: what failed at every try ends the waiting, too.
     Reaction(DELIVERIES_DIED, "subsidy_requests.close_dead", subsidy_requests.close_dead),
     Reaction(DELIVERIES_DIED, "customers.give_up_waiting", customers.give_up_waiting),

@@ -100,4 +100,4 @@ LICENSES_RENEWED = EventType("license.renewed", LicenseRenewed, keyed_by="plan")
 """Sent by licenses; in customers the new license pays from then on for what the old one paid for."""
 
 LICENSES_EXPIRED = EventType("license.expired", LicenseExpired, keyed_by="plan")
-"""Sent by licenses; customers ends what the licenses paid for."""
+"""Sent by licenses, which has customers end what they paid for, unless the plan was prolonged meanwhile."""

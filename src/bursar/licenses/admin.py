@@ -8,6 +8,7 @@ from simple_history.admin import SimpleHistoryAdmin
 
 from bursar.lib.admin import ReadOnlyAdmin, ReadOnlyHistoryAdmin
 from bursar.licenses import models
+from bursar.licenses.service.plans import reopened
 
 
 @admin.register(models.Agreement)
@@ -49,7 +50,20 @@ class PlanAdmin(SimpleHistoryAdmin):  # type: ignore[misc]
     list_filter = ("is_active",)
     search_fields = ("title", "=uuid", "=customer_uuid", "agreement__customer_name")
     list_select_related = ("agreement",)
-    readonly_fields = ("customer_uuid", "unassigned", "assigned", "activated", "revoked", "revocation_count")
+    readonly_fields = (
+        "customer_uuid",
+        "unassigned",
+        "assigned",
+        "activated",
+        "revoked",
+        "revocation_count",
+        "is_expiration_processed",
+    )
+
+    def save_model(self, request: HttpRequest, obj: models.Plan, form: Any, change: bool) -> None:
+        for name, value in reopened(obj.expires_at).items():
+            setattr(obj, name, value)
+        super().save_model(request, obj, form, change)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # a plan is made with its licenses, which a form cannot do

@@ -13,6 +13,7 @@ from bursar.licenses.service.bulk import (
     send_receipt,
     start_bulk_enrollment,
 )
+from bursar.licenses.service.expiry import expire_plans
 from bursar.licenses.service.plans import (
     count_by_status,
     find_holders,
@@ -54,6 +55,7 @@ __all__ = [
     "describe_item",
     "describe_license",
     "enroll_chunk",
+    "expire_plans",
     "find_holders",
     "find_licenses",
     "find_plan_addresses",

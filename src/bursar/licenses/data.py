@@ -187,6 +187,25 @@ class StaleHold:
 
 
 @dataclass(frozen=True, slots=True)
+class Sweep:
+    """What one run by the clock did: to how many plans, to how much in them, and which plans failed."""
+
+    plan_count: int = 0
+    change_count: int = 0
+    failed: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CountDifference:
+    """A plan whose row says another number of licenses with a status than there are."""
+
+    plan_uuid: UUID
+    status: Status
+    on_plan: int
+    counted: int
+
+
+@dataclass(frozen=True, slots=True)
 class BulkRow:
     """A person and a run of a request of bulk enrollment; ``row`` is its place there, or its line in a file.
 

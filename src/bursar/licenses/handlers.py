@@ -1,6 +1,7 @@
 """What licenses does when something happens elsewhere."""
 
 from bursar.licenses.service.assignment import fulfil_approvals
+from bursar.licenses.service.expiry import END_EXPIRED, end_expired
 from bursar.licenses.service.people import (
     FOLLOW_ADDRESSES,
     FORGET_RETIRED_PEOPLE,
@@ -9,8 +10,10 @@ from bursar.licenses.service.people import (
 )
 
 __all__ = [
+    "END_EXPIRED",
     "FOLLOW_ADDRESSES",
     "FORGET_RETIRED_PEOPLE",
+    "end_expired",
     "follow_addresses",
     "forget_retired_people",
     "fulfil_approvals",

@@ -1,6 +1,7 @@
 """Agreements and plans: saving and reading. There are few of them, so plain model instances do."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -72,6 +73,8 @@ def _save_plan(plan: PlanToSave, agreement: models.Agreement | None) -> Saved:
     }
     if plan.revocation_cap_percent is not None:
         wanted["revoke_max_percent"] = plan.revocation_cap_percent
+    if row is None or "expires_at" not in plan.keep:
+        wanted |= reopened(plan.expires_at)
     row = row or models.Plan(uuid=plan.uuid, agreement=agreement, customer_uuid=plan.customer_uuid)
     kept = {column for name in plan.keep for column in _COLUMNS_OF.get(name, (name,))}
     saved = save_row(row, wanted, keep=frozenset(kept))
@@ -79,6 +82,11 @@ def _save_plan(plan: PlanToSave, agreement: models.Agreement | None) -> Saved:
     if missing > 0 and "license_count" not in plan.keep:
         revocation.add_licenses(row, missing, by=None, at=clock.now())
     return saved
+
+
+def reopened(expires_at: datetime) -> dict[str, Any]:
+    """What else a plan's row gets with this end: if that is to come, the plan will expire (again) then."""
+    return {"is_expiration_processed": False, "unlinked_at": None} if expires_at >= clock.now() else {}
 
 
 _COLUMNS_OF = {

@@ -1,0 +1,86 @@
+"""What becomes of plans when they are over. Contract: subsidies A.3 and E13."""
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+
+from bursar.customers import api as customers
+from bursar.events.licenses import LICENSES_EXPIRED, LicenseExpired
+from bursar.lib import clock, sets
+from bursar.licenses import models
+from bursar.licenses.data import LIVE, Sweep
+from bursar.licenses.service import plans, seats
+from bursar.licenses.service.sweeping import sweep
+from bursar.outbox import api as outbox
+from bursar.outbox.data import Delivery
+
+log = logging.getLogger(__name__)
+
+END_EXPIRED = "licenses.end_expired"
+
+_PATIENCE = timedelta(days=1)
+"""How long a plan may wait for its renewal before somebody is told: renewals run every hour."""
+
+
+def expire_plans() -> Sweep:
+    """Expires every plan that is over and was not expired yet, however long ago that was.
+
+    A plan that is to be renewed waits until it is: its licenses go along then, and don't expire. A plan that
+    was moved to a later end after it had expired will expire again.
+    Effects: two queries; for each plan a transaction, with an event for each 1,000 licenses.
+    """
+    moment = clock.now()
+    over = Q(is_expiration_processed=False, expires_at__lt=moment)
+    waits = Q(renewal__isnull=False, renewal__is_processed=False)
+    runs_again = Q(is_expiration_processed=True, expires_at__gte=moment)
+    due = models.Plan.objects.filter((over & ~waits) | runs_again).order_by("expires_at", "pk")
+    stuck = models.Plan.objects.filter(over & waits, renewal__effective_at__lt=moment - _PATIENCE)
+    for plan_uuid in stuck.values_list("pk", flat=True):
+        log.warning("an expired plan waits for its renewal", extra={"plan": str(plan_uuid)})
+    return sweep("expire_plans", list(due.values_list("pk", flat=True)), _expire)
+
+
+@transaction.atomic(durable=True)
+def _expire(plan_uuid: UUID) -> int | None:
+    """How many licenses expired; None if the plan was only opened again, or another run was first."""
+    plan = seats.lock_plan(plan_uuid)
+    if plan.expires_at >= clock.now():
+        _write(plan, plans.reopened(plan.expires_at), reason="open again")
+        return None
+    waits = models.Renewal.objects.filter(prior_plan=plan, is_processed=False).exists()
+    if waits or plan.is_expiration_processed:
+        return None
+    live = models.License.objects.filter(plan=plan, status__in=LIVE, renewed_to__isnull=True).order_by("pk")
+    facts = [
+        LicenseExpired(pk, plan.pk, plan.customer_uuid, email or "", lms_user_id, status)
+        for pk, email, lms_user_id, status in live.values_list("pk", "email", "lms_user_id", "status")
+    ]
+    outbox.record(LICENSES_EXPIRED, key=str(plan.pk), facts=facts, by=None)
+    _write(plan, {"is_expiration_processed": True}, reason="expired")
+    return len(facts)
+
+
+def _write(plan: models.Plan, values: dict[str, object], *, reason: str) -> None:
+    models.Plan.objects.filter(pk=plan.pk).update(**values, modified_at=clock.now())
+    sets.record_history(models.Plan, [plan.pk], kind="~", by=None, reason=reason)
+
+
+def end_expired(deliveries: Sequence[Delivery[LicenseExpired]]) -> None:
+    """Reaction: ends what expired licenses paid for.
+
+    Its effect is in other contexts, so no single transaction holds it. It needs no inbox: what has ended ends
+    once. Licenses whose plan was moved to a later end meanwhile, or that were renewed after all, are left
+    alone, so that a late delivery takes nothing from anybody.
+    Effects: a query for each event, and those of ``customers.api.end_sponsorships``.
+    """
+    for delivery in deliveries:
+        over = models.License.objects.filter(
+            pk__in=[fact.license_uuid for fact in delivery.facts],
+            renewed_to__isnull=True,
+            plan__expires_at__lt=clock.now(),
+        )
+        customers.end_sponsorships(list(over.values_list("pk", flat=True)), by=delivery.by)
