@@ -383,6 +383,12 @@ CALLS = [
         _all(200, OPERATOR_, STAFF),
         body=lambda its: {"user_email": its.email},
     ),
+    Call(
+        "POST",
+        "/api/v1/retire_user/",
+        _all(204, OPERATOR_, OPERATING_STAFF),
+        body=lambda its: {"lms_user_id": its.user_id, "original_username": its.username},
+    ),
     # customers
     Call(
         "POST",

@@ -107,5 +107,5 @@ def test_nothing_in_the_database_names_a_retired_person(
     outbox.scrub()
 
     assert rows_naming_bob() == []
-    assert License.objects.get(lms_user_id=BOB.lms_user_id).status == "activated"
+    assert License.objects.get().status == "unassigned"
     assert Message.objects.filter(lms_user_id=BOB.lms_user_id, state="sent").exists()

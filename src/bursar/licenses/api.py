@@ -13,6 +13,7 @@ from bursar.licenses.service.bulk import (
     send_receipt,
     start_bulk_enrollment,
 )
+from bursar.licenses.service.checking import check_counts
 from bursar.licenses.service.expiry import expire_plans
 from bursar.licenses.service.plans import (
     count_by_status,
@@ -51,6 +52,7 @@ __all__ = [
     "activate_for",
     "assign",
     "auto_apply",
+    "check_counts",
     "count_by_status",
     "describe_item",
     "describe_license",

@@ -3,6 +3,7 @@
 from django.urls import re_path
 
 from bursar.licenses.rest import applying, learners, licenses, plans, staff, writes
+from bursar.licenses.rest import applying, learners, licenses, retirement, writes
 from bursar.licenses.rest.bulk import BulkLicenseEnrollmentView
 
 _PLAN = r"^subscriptions/(?P<plan_uuid>[^/]+)"
@@ -21,6 +22,7 @@ urlpatterns = [
     re_path(r"^license-activation/?$", learners.LicenseActivationView.as_view(), name="license-activation"),
     re_path(r"^license-subsidy/?$", learners.LicenseSubsidyView.as_view(), name="license-subsidy"),
     re_path(r"^customer-agreement/?$", plans.AgreementsView.as_view(), name="customer-agreements"),
+    re_path(r"^retire_user/?$", retirement.RetireUserView.as_view(), name="retire-user"),
     re_path(
         r"^customer-agreement/(?P<agreement_uuid>[^/]+)/?$",
         plans.AgreementView.as_view(),

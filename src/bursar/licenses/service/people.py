@@ -1,6 +1,6 @@
 """What becomes of licenses when their holders change or are retired."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 from django.db import transaction
@@ -8,9 +8,10 @@ from django.db.models import Q
 
 from bursar.events.identity import AddressConfirmed, PersonRetired
 from bursar.identity.data import StandIns, moved_addresses
-from bursar.lib import clock, emails, sets
+from bursar.lib import clock, sets
 from bursar.licenses import models
 from bursar.licenses.data import LIVE
+from bursar.licenses.service import resetting
 from bursar.outbox import api as outbox
 from bursar.outbox.data import Delivery
 
@@ -34,7 +35,7 @@ def follow_addresses(deliveries: Sequence[Delivery[AddressConfirmed]]) -> None:
 
 def _move(moved: Mapping[str, str]) -> None:
     theirs = Q(email__in=moved)
-    plans = _lock_plans(theirs, theirs)
+    plans = list(_lock_plans(theirs, theirs))
     rows = models.License.objects.filter(theirs, plan__in=plans).order_by("pk")
     there = models.License.objects.filter(plan__in=plans, email__in=moved.values(), status__in=LIVE)
     taken = set(there.exclude(theirs).values_list("plan_id", "email"))
@@ -45,58 +46,64 @@ def _move(moved: Mapping[str, str]) -> None:
             changes.append((row.pk, seat[1]))
         if row.status in LIVE:
             taken.add(seat)
-    _write_addresses(changes, reason="address changed")
+    _write_addresses(changes)
     _write_holds(plans, moved)
 
 
 @transaction.atomic(durable=True)
 def forget_retired_people(deliveries: Sequence[Delivery[PersonRetired]]) -> None:
-    """Puts stand-ins for the addresses of retired people, in licenses, their history and holds.
+    """Takes their licenses from retired people: live ones become free, revoked ones stay without an address.
 
-    Nobody's seat becomes free: an administrator revokes such a license like any other.
+    The history loses the address, too, and seats that are held for them are held for a stand-in.
     Effects: locks the plans; a constant number of statements per 1,000 people and 1,000 licenses.
     """
     facts = [fact for each in outbox.accept(FORGET_RETIRED_PEOPLE, deliveries) for fact in each.facts]
     for chunk in sets.chunks(facts):
-        _forget(StandIns.of(chunk))
+        people = StandIns.of(chunk)
+        by_address = Q(email__in=people.by_address)
+        theirs = by_address | Q(lms_user_id__in=people.by_id, email__isnull=False)
+        plans = _lock_plans(theirs, by_address)
+        _let_go(theirs, plans)
+        _write_holds(plans, people.by_address)
 
 
-def _forget(people: StandIns) -> None:
-    by_address = Q(email__in=people.by_address)
-    theirs = by_address | Q(lms_user_id__in=people.by_id, email__isnull=False)
-    plans = _lock_plans(theirs, by_address)
-    rows = models.License.objects.filter(theirs, plan__in=plans).order_by("pk")
-    changes = [
-        (row.pk, people.of_row(row.pk, email=row.email, lms_user_id=row.lms_user_id))
-        for row in rows
-        if not emails.is_retired(row.email or "")
-    ]
-    for part in sets.chunks(changes):
-        sets.rewrite_history(models.License, ("uuid", "email"), part)
-    _write_addresses(changes, reason="retired")
-    _write_holds(plans, people.by_address)
+@transaction.atomic(durable=True)
+def retire_holder(*, lms_user_id: int, email: str | None) -> None:
+    """Takes the licenses of one person, by account and by ``email`` (confirmed, normalized), from them.
+
+    As ``forget_retired_people`` does, for who is retired by another service while the account is still here.
+    Held seats wait for the account's own retirement. Repeatable. Effects: locks the plans.
+    """
+    theirs = Q(lms_user_id=lms_user_id, email__isnull=False)
+    if email is not None:
+        theirs |= Q(email=email)
+    _let_go(theirs, _lock_plans(theirs))
 
 
-def _lock_plans(licenses: Q, holds: Q) -> list[UUID]:
+def _let_go(theirs: Q, plans: Mapping[UUID, models.Plan]) -> None:
+    rows = models.License.objects.filter(theirs, plan__in=list(plans)).values_list(*resetting.HELD_COLUMNS)
+    resetting.let_go([resetting.Held(*row) for row in rows], plans, at=clock.now())
+
+
+def _lock_plans(licenses: Q, holds: Q | None = None) -> dict[UUID, models.Plan]:
     """Locks the plans of these licenses and holds, in the order of their keys, as who takes seats does."""
-    concerned = {
-        *models.License.objects.filter(licenses).values_list("plan_id", flat=True),
-        *models.Hold.objects.filter(holds).values_list("plan_id", flat=True),
-    }
+    concerned = set(models.License.objects.filter(licenses).values_list("plan_id", flat=True))
+    if holds is not None:
+        concerned |= set(models.Hold.objects.filter(holds).values_list("plan_id", flat=True))
     plans = models.Plan.objects.select_for_update().filter(pk__in=concerned).order_by("pk")
-    return list(plans.values_list("pk", flat=True))
+    return {plan.pk: plan for plan in plans}
 
 
-def _write_addresses(changes: Sequence[tuple[UUID, str]], *, reason: str) -> None:
+def _write_addresses(changes: Sequence[tuple[UUID, str]]) -> None:
     moment = clock.now()
     for part in sets.chunks(changes):
         sets.update(models.License, ("uuid", "email", "modified_at"), [(*each, moment) for each in part])
         keys = [pk for pk, _ in part]
-        sets.record_history(models.License, keys, kind="~", by=None, reason=reason, at=moment)
+        sets.record_history(models.License, keys, kind="~", by=None, reason="address changed", at=moment)
 
 
-def _write_holds(plans: Sequence[UUID], addresses: Mapping[str, str]) -> None:
-    holds = models.Hold.objects.filter(plan__in=plans, email__in=addresses).order_by("pk")
+def _write_holds(plans: Iterable[UUID], addresses: Mapping[str, str]) -> None:
+    holds = models.Hold.objects.filter(plan__in=list(plans), email__in=addresses).order_by("pk")
     rows = [(pk, addresses[email]) for pk, email in holds.values_list("pk", "email")]
     for part in sets.chunks(rows):
         sets.update(models.Hold, ("approval_uuid", "email"), part)
