@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -365,6 +366,18 @@ with _naming("BURSAR_ENROLLMENT_RATE"):
     ENROLLMENT_RATES = {"user": _rate(env.str("BURSAR_ENROLLMENT_RATE", default="40/minute"))}
 with _naming("BURSAR_ENROLLMENT_STAFF_RATE"):
     ENROLLMENT_RATES["staff"] = _rate(env.str("BURSAR_ENROLLMENT_STAFF_RATE", default="120/minute"))
+
+
+def _days(text: str) -> timedelta | None:
+    """The text as a number of days, or None if there is none; raises ValueError for anything else."""
+    if not re.fullmatch(r"\d{0,5}", text, re.ASCII):
+        raise ValueError(f"{text} is no number of days")
+    return timedelta(days=int(text)) if text else None
+
+
+# How long after a plan is over its learners are taken away from the customer. None: never.
+with _naming("BURSAR_UNLINK_EXPIRED_LEARNERS_AFTER"):
+    UNLINK_EXPIRED_LEARNERS_AFTER = _days(env.str("BURSAR_UNLINK_EXPIRED_LEARNERS_AFTER", default=""))
 
 SERVER_IS_TEST = "PYTEST_VERSION" in os.environ
 if SERVER_IS_TEST:

@@ -26,6 +26,7 @@ from bursar.licenses.service.plans import (
     save_plans,
     tell_story,
 )
+from bursar.licenses.service.purging import purge_personal_data
 from bursar.licenses.service.reminding import (
     REMINDER,
     describe_license,
@@ -43,6 +44,8 @@ from bursar.licenses.service.revocation import (
     start_revoking_all,
 )
 from bursar.licenses.service.seats import hold, list_stale_holds, release
+from bursar.licenses.service.unlinking import unlink_expired_learners
+from bursar.licenses.service.utilization import send_utilization_notices
 
 __all__ = [
     "BULK_ENROLLMENT",
@@ -67,6 +70,7 @@ __all__ = [
     "hold",
     "list_stale_holds",
     "list_usable_plans",
+    "purge_personal_data",
     "rehearse_bulk_enrollment",
     "release",
     "remind",
@@ -79,7 +83,9 @@ __all__ = [
     "save_agreements",
     "save_plans",
     "send_receipt",
+    "send_utilization_notices",
     "start_bulk_enrollment",
     "start_revoking_all",
     "tell_story",
+    "unlink_expired_learners",
 ]

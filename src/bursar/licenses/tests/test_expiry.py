@@ -23,17 +23,6 @@ from tests.statements import counted
 Later = Callable[[int], None]
 
 
-@pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> Later:
-    """Sets the clock this many days ahead of the beginning of the test."""
-    start = clock.now()
-
-    def go(days: int) -> None:
-        monkeypatch.setattr(clock, "now", lambda: start + timedelta(days=days))
-
-    return go
-
-
 def assign(plan_uuid: UUID, *emails: str) -> list[UUID]:
     outcomes = licenses.assign(plan_uuid=plan_uuid, addresses=emails, by=None)
     return [each.license_uuid for each in outcomes if each.license_uuid]
