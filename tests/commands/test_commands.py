@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bursar.config import cli
+from bursar.config import cli, sweeps
 from tests.countries import write_country_database
 from tests.processes import BURSAR, Installation
 
@@ -34,7 +34,7 @@ def test_help_lists_every_command_of_the_design(install):
 
     listed = {line.split()[0] for line in shown.stdout.splitlines() if line.startswith("    ")}
     assert listed >= {"up", "web", "migrate", "load", "import-courses", "token", "doctor", "manage"}
-    assert listed >= {"worker", "beat", "relay", "consume", "background"}
+    assert listed >= {"worker", "beat", "relay", "consume", "background", *sweeps.COMMANDS}
     assert install().run().stdout == shown.stdout
 
 
@@ -84,6 +84,7 @@ def test_defaults_that_are_written_out_are_accepted(install):
         ({"BURSAR_ENROLLMENT_RATE": "often"}, "BURSAR_ENROLLMENT_RATE: often is no rate"),
         ({"BURSAR_ENROLLMENT_RATE": "0/minute"}, "BURSAR_ENROLLMENT_RATE: 0/minute is no rate"),
         ({"BURSAR_ENROLLMENT_STAFF_RATE": "120/moon"}, "BURSAR_ENROLLMENT_STAFF_RATE"),
+        ({"BURSAR_UNLINK_EXPIRED_LEARNERS_AFTER": "-1"}, "BURSAR_UNLINK_EXPIRED_LEARNERS_AFTER: -1 is no"),
         ({"BURSAR_GEOIP_DATABASE": "/dev/null"}, "BURSAR_GEOIP_DATABASE"),
         ({"BURSAR_GEOIP_DATABASE": "nowhere.mmdb"}, "BURSAR_GEOIP_DATABASE"),
         ({"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none"}, "the database refuses"),

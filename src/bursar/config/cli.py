@@ -7,11 +7,12 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bursar.config import variables
+from bursar.config import sweeps, variables
 
 if TYPE_CHECKING:
     from bursar.config.schedule import Beat
@@ -87,6 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     add("relay", _relay, "hand over events, without a broker; more than one may run, one works")
     add("background", _background, "do all background work without a broker: what `up` starts beside the web")
     add("consume", _consume, "read events from the event bus")
+    for name, text in sweeps.COMMANDS.items():
+        command = add(name, partial(_sweep, name), text)
+        sweeps.add_arguments(name, command)
     command = add("manage", _manage, "run a management command of Django: bursar manage createsuperuser")
     command.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
     command = add("help", lambda _: _print_help(parser), "list the commands")
@@ -265,6 +269,15 @@ def _token(options: argparse.Namespace) -> int:
         except DomainError as error:
             raise Stop(error.message) from error
     return 0
+
+
+def _sweep(name: str, options: argparse.Namespace) -> int:
+    _set_up()
+    _check_migrated()
+    with _database_answers():
+        report = sweeps.run(name, options)
+    print(*report.lines, sep="\n")
+    return 0 if report.is_fine else FAULT
 
 
 def _manage(options: argparse.Namespace) -> int:

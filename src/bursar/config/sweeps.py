@@ -1,0 +1,64 @@
+"""Commands that do at once what the clock does with licenses, and say what they did."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bursar.licenses.data import CountDifference
+
+COMMANDS: Mapping[str, str] = {
+    "expire-plans": "expire subscription plans that are over; the clock does it every hour",
+    "purge-licenses": "forget who held licenses long ago; the clock does it every six hours",
+    "unlink-expired": "unlink learners of plans that are long over; the clock does it every six hours",
+    "send-utilization-notices": "mail how plans are used; the clock does it every six hours",
+    "check-licenses": "compare the counts on plans with their licenses",
+}
+"""What each command does, for ``bursar help``."""
+
+
+def add_arguments(name: str, command: argparse.ArgumentParser) -> None:
+    """What a command takes beside its name."""
+    if name == "check-licenses":
+        command.add_argument("--mend", action="store_true", help="set right what differs")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a command did, in lines for people. Not fine: something failed, or differs and is not mended."""
+
+    lines: Sequence[str]
+    is_fine: bool
+
+
+def run(name: str, options: argparse.Namespace) -> Report:
+    """Runs a command. The apps are loaded before."""
+    from django.conf import settings
+
+    from bursar.licenses import api as licenses
+
+    if name == "check-licenses":
+        return _report_counts(licenses.check_counts(mend=options.mend), mended=options.mend)
+    if name == "unlink-expired" and settings.UNLINK_EXPIRED_LEARNERS_AFTER is None:
+        return Report(["Nobody is unlinked: BURSAR_UNLINK_EXPIRED_LEARNERS_AFTER is not set."], is_fine=True)
+    sweep, plans, changes = {
+        "expire-plans": (licenses.expire_plans, "expired", "licenses"),
+        "purge-licenses": (licenses.purge_personal_data, "purged", "licenses"),
+        "unlink-expired": (licenses.unlink_expired_learners, "done with", "learners unlinked"),
+        "send-utilization-notices": (licenses.send_utilization_notices, "told of", "mails"),
+    }[name]
+    swept = sweep()
+    lines = [f"plans {plans}: {swept.plan_count}; {changes}: {swept.change_count}"]
+    lines += [f"plan {plan_uuid} failed: the log says why" for plan_uuid in swept.failed]
+    return Report(lines, is_fine=not swept.failed)
+
+
+def _report_counts(found: "Sequence[CountDifference]", *, mended: bool) -> Report:
+    if not found:
+        return Report(["The counts on all plans agree with their licenses."], is_fine=True)
+    lines = [
+        f"{each.plan_uuid}: {each.on_plan} {each.status} on the plan, {each.counted} licenses"
+        for each in found
+    ]
+    return Report([*lines, "Mended."] if mended else lines, is_fine=mended)
