@@ -189,14 +189,24 @@ def find_holders(*, plan_uuid: UUID, emails: Collection[str]) -> set[str]:
     return {email for email in had.values_list("email", flat=True) if email is not None}
 
 
-def tell_story(license_uuid: UUID) -> list[LicenseChange]:
-    """Everything that became of a license, oldest first."""
+def tell_story(license_uuid: UUID, *, held_at: datetime | None = None) -> list[LicenseChange]:
+    """Everything that became of a license, oldest first.
+
+    ``held_at``: only what became of it in the hands of who held it then, until it was free again. The
+    next holder's story is nobody else's.
+    """
     rows = models.License.history.filter(uuid=license_uuid).order_by("history_date", "history_id")
     columns = ("history_date", "history_user_id", "status", "email", "plan_id", "history_change_reason")
-    return [
+    story = [
         LicenseChange(at, by, Status(status), email, plan_uuid, reason)
         for at, by, status, email, plan_uuid, reason in rows.values_list(*columns)
     ]
+    if held_at is None:
+        return story
+    freed = [index for index, each in enumerate(story) if each.status == Status.UNASSIGNED]
+    start = max((index + 1 for index in freed if story[index].at <= held_at), default=0)
+    end = min((index + 1 for index in freed if story[index].at > held_at), default=len(story))
+    return story[start:end]
 
 
 def count_by_status(plan_uuid: UUID) -> dict[Status, int]:

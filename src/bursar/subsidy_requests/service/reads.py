@@ -46,8 +46,8 @@ def tell_story(request: models.LicenseRequest) -> list[StoryLine]:
     if request.license_uuid is not None:
         lines += [
             StoryLine(change.at, "license", change.reason, change.by, None, str(request.license_uuid))
-            for change in licenses.tell_story(request.license_uuid)
-            if change.email is not None and change.reason
+            for change in licenses.tell_story(request.license_uuid, held_at=request.fulfilled_at)
+            if change.reason
         ]
     for message in notifications.find_messages([about(request.pk)]):
         lines.append(StoryLine(message.created_at, "message", "written", None, None, message.email))

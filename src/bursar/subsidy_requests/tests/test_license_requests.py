@@ -1,6 +1,7 @@
 """License requests over HTTP."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -8,7 +9,9 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from rest_framework.test import APIClient
 
+from bursar.lib import clock
 from bursar.licenses import api as licenses
+from bursar.licenses.models import License
 from bursar.notifications.models import Message
 from bursar.outbox import api as outbox
 from bursar.subsidy_requests.data import SubsidyType
@@ -556,6 +559,25 @@ def test_the_whole_story_can_be_read_back(
         ("license", "activated", "bob"),
     ]
     assert client_of(CAROL).get(f"{REQUESTS}{asked['bob']}/history/").status_code == 404
+
+
+def test_a_story_ends_where_the_license_is_free_again(
+    configured: Organization, asked: dict[str, UUID], client_of: Client, drain: Drain
+) -> None:
+    approve(client_of(ALICE), configured, configured.plan(free=1).uuid, asked["bob"])
+    drain()
+    license_ = License.objects.get(status="assigned")
+    License.objects.update(assigned_at=clock.now() - timedelta(days=91))
+    licenses.purge_personal_data()
+    licenses.assign(plan_uuid=license_.plan_id, addresses=[DANA.email], by=ALICE.lms_user_id)
+    holders = {DANA.email: DANA.lms_user_id}
+    licenses.activate_for(plan_uuid=license_.plan_id, holders=holders, by=DANA.lms_user_id)
+
+    story = client_of(BOB).get(f"{REQUESTS}{asked['bob']}/history/").json()["results"]
+
+    assert License.objects.get(status="activated").pk == license_.pk
+    told = [(line["event"], line["by_username"]) for line in story if line["subject"] == "license"]
+    assert told == [("assigned", "alice"), ("purged", None)]
 
 
 # Configuration
