@@ -1,12 +1,13 @@
 """What becomes of plans when they are over. Contract: subsidies A.3 and E13."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from bursar.customers import api as customers
 from bursar.events.licenses import LICENSES_EXPIRED, LicenseExpired
@@ -54,14 +55,26 @@ def _expire(plan_uuid: UUID) -> int | None:
     waits = models.Renewal.objects.filter(prior_plan=plan, is_processed=False).exists()
     if waits or plan.is_expiration_processed:
         return None
-    live = models.License.objects.filter(plan=plan, status__in=LIVE, renewed_to__isnull=True).order_by("pk")
-    facts = [
-        LicenseExpired(pk, plan.pk, plan.customer_uuid, email or "", lms_user_id, status)
-        for pk, email, lms_user_id, status in live.values_list("pk", "email", "lms_user_id", "status")
-    ]
-    outbox.record(LICENSES_EXPIRED, key=str(plan.pk), facts=facts, by=None)
+    live = models.License.objects.filter(plan=plan, status__in=LIVE, renewed_to__isnull=True)
+    count = 0
+    for rows in _in_chunks(live):
+        facts = [
+            LicenseExpired(pk, plan.pk, plan.customer_uuid, email or "", lms_user_id, status)
+            for pk, email, lms_user_id, status in rows
+        ]
+        outbox.record(LICENSES_EXPIRED, key=str(plan.pk), facts=facts, by=None)
+        count += len(facts)
     _write(plan, {"is_expiration_processed": True}, reason="expired")
-    return len(facts)
+    return count
+
+
+def _in_chunks(licenses: "QuerySet[models.License]") -> Iterator[list[tuple[Any, ...]]]:
+    """The licenses by their keys, 1,000 at a time: of a large plan never all in memory."""
+    columns = licenses.order_by("pk").values_list("pk", "email", "lms_user_id", "status")
+    rows = list(columns[: sets.CHUNK])
+    while rows:
+        yield rows
+        rows = list(columns.filter(pk__gt=rows[-1][0])[: sets.CHUNK])
 
 
 def _write(plan: models.Plan, values: dict[str, object], *, reason: str) -> None:
