@@ -1,7 +1,7 @@
 """Forgetting who held licenses, once that is long over. Contract: subsidies A.3."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -72,22 +72,26 @@ def _purge(plan_uuid: UUID) -> int:
     moment = clock.now()
     before = _before(moment, days)
     count = 0
-    while purged := _forget_chunk(plan_uuid, before):
-        count += purged
-    stale = models.License.objects.filter(_to_free(before, moment), plan=plan_uuid).order_by("pk")
-    for chunk in sets.chunks(list(stale.values_list("pk", flat=True))):
+    for chunk in _find(plan_uuid, _to_forget(before)):
+        count += _forget_chunk(plan_uuid, chunk, before)
+    for chunk in _find(plan_uuid, _to_free(before, moment)):
         # First, and outside of our transaction: afterwards the license may be somebody else's.
         customers.end_sponsorships(chunk, by=None)
         count += _free_chunk(plan_uuid, chunk)
     return count
 
 
+def _find(plan_uuid: UUID, wanted: Q) -> Iterator[Sequence[UUID]]:
+    licenses = models.License.objects.filter(wanted, plan=plan_uuid).order_by("pk")
+    return sets.chunks(list(licenses.values_list("pk", flat=True)))
+
+
 @transaction.atomic(durable=True)
-def _forget_chunk(plan_uuid: UUID, before: datetime) -> int:
+def _forget_chunk(plan_uuid: UUID, license_uuids: Sequence[UUID], before: datetime) -> int:
     plan = seats.lock_plan(plan_uuid)
     moment = clock.now()
-    due = models.License.objects.filter(_to_forget(before), plan=plan).order_by("pk")
-    rows = list(due.values_list("pk", "status", "revoked_at")[: sets.CHUNK])
+    due = models.License.objects.filter(_to_forget(before), pk__in=license_uuids).order_by("pk")
+    rows = list(due.values_list("pk", "status", "revoked_at"))
     uuids = [pk for pk, *_ in rows]
     sets.rewrite_history(models.License, ("uuid", "email", "lms_user_id"), [(pk, None, None) for pk in uuids])
     sets.update(
