@@ -81,9 +81,14 @@ def _purge(plan_uuid: UUID) -> int:
     return count
 
 
-def _find(plan_uuid: UUID, wanted: Q) -> Iterator[Sequence[UUID]]:
+def _find(plan_uuid: UUID, wanted: Q) -> Iterator[list[UUID]]:
+    """The licenses of the plan that are wanted, by their keys, 1,000 at a time."""
     licenses = models.License.objects.filter(wanted, plan=plan_uuid).order_by("pk")
-    return sets.chunks(list(licenses.values_list("pk", flat=True)))
+    keys = licenses.values_list("pk", flat=True)
+    chunk = list(keys[: sets.CHUNK])
+    while chunk:
+        yield chunk
+        chunk = list(keys.filter(pk__gt=chunk[-1])[: sets.CHUNK])
 
 
 @transaction.atomic(durable=True)
@@ -112,5 +117,7 @@ def _free_chunk(plan_uuid: UUID, license_uuids: Sequence[UUID]) -> int:
     plan = seats.lock_plan(plan_uuid)
     stale = models.License.objects.filter(pk__in=license_uuids, status=Status.ASSIGNED)
     licenses = [resetting.Held(*row) for row in stale.values_list(*resetting.HELD_COLUMNS)]
+    # Of people who are retired the history keeps the number; of these it keeps nothing.
+    sets.rewrite_history(models.License, ("uuid", "lms_user_id"), [(each.uuid, None) for each in licenses])
     resetting.reset(licenses, {plan.pk: plan}, reason="purged", at=clock.now())
     return len(licenses)
