@@ -29,6 +29,9 @@ READS = [call for call in CALLS if call.method == "GET" and not call.is_page]
 EVERY_API_WRITE = pytest.mark.parametrize("call", API_WRITES, ids=str)
 EVERY_READ = pytest.mark.parametrize("call", READS, ids=str)
 
+SLOW = "/api/schema/"
+"""The description of the API takes half a second each time, and reads next to nothing of a request."""
+
 MEGABYTE = 1024 * 1024
 
 
@@ -335,9 +338,9 @@ def test_a_query_may_say_anything(tenants, call, parameters):
     right = call.query(tenants.world.acme.ids)
     known = parameters.get(call.path, parameters.get(call.path.rstrip("/"), []))
     names = {*known, "page", "page_size", "ordering", "search", "format"}
-    # The description of the API reads no query but these, and takes half a second each time.
-    for name in {"format", "lang"} if call.path == "/api/schema/" else names:
-        for odd in ODD_TEXTS:
+    for name in {"format", "lang"} if call.path == SLOW else names:
+        # What a path does not describe it most likely does not read: a few will do.
+        for odd in ODD_TEXTS if name in known and call.path != SLOW else ODD_TEXTS[::8]:
             answer = _send(tenants, call, query={**right, name: odd})
             faults += _fault(answer, f"{name}={odd!r}", may_succeed=True)
         for raw in (
@@ -449,7 +452,7 @@ ODD_HEADERS = [
 @EVERY_READ
 def test_a_header_may_say_anything(tenants, call):
     faults = []
-    for headers in ODD_HEADERS:
+    for headers in ODD_HEADERS[::8] if call.path == SLOW else ODD_HEADERS:
         answer = _send(tenants, call, headers=headers)
         faults += _fault(answer, headers, may_succeed=True)
         if "Authorization" in headers and ANONYMOUS not in call.may and answer.status != 401:
