@@ -167,6 +167,7 @@ class License(models.Model):
         indexes = (
             # As lists are ordered, so that a page costs the same however large the plan is.
             models.Index(fields=("plan", "status", "email", "uuid"), name="licenses_license_in_order"),
+            models.Index(fields=("plan", "email", "status", "uuid"), name="licenses_license_by_address"),
         )
         constraints = (
             models.UniqueConstraint(fields=("plan", "email", "is_live"), name="licenses_one_live_for_each"),

@@ -14,6 +14,8 @@ from bursar.licenses import models
 from bursar.licenses.data import Status
 from bursar.licenses.service.reads.stretches import Stretch, Stretches
 
+_NOT_PURGED = Q(email__isnull=False) | Q(status=Status.UNASSIGNED)
+
 _CSV_CHUNK = 2000  # licenses held in memory at a time
 
 
@@ -35,7 +37,7 @@ class WantedLicenses:
         if self.search:
             return licenses.filter(email__contains=self.search)
         if self.ignore_null_emails:
-            licenses = licenses.filter(Q(email__isnull=False) | Q(status=Status.UNASSIGNED))
+            licenses = licenses.filter(_NOT_PURGED)
         return licenses
 
 
@@ -60,20 +62,20 @@ def count_licenses(plan: models.Plan, wanted: WantedLicenses) -> list[tuple[str,
 def list_licenses(plan: models.Plan, wanted: WantedLicenses) -> QuerySet[models.License] | Stretches:
     """The plan's licenses that are wanted, to be paged: by status and address, unless ordered otherwise.
 
-    A page takes a query for each status that it touches, and one for what was purged.
+    A page takes at most five queries, and usually two.
     """
-    order = wanted.ordering or ("status",)
     licenses = wanted.narrow(models.License.objects.filter(plan=plan))
+    order = wanted.ordering or ("status",)
     if wanted.search:
-        return licenses.order_by(*(order if wanted.ordering else ("status", "email")), "pk")
-    if order in (("status",), ("-status",)):
-        stretches = _by_status(plan, wanted)
-    elif order in (("email",), ("-email",)):
-        stretches = _by_address(plan, wanted)
-    else:
-        count = sum(_known_counts(plan, wanted).values())
-        return Stretches([Stretch(licenses.order_by(*order, "pk"), count)])
-    return Stretches(stretches).reverse() if order[0].startswith("-") else Stretches(stretches)
+        return licenses.order_by(*order, "email", "pk")
+    is_descending = order[0].startswith("-")
+    match order:
+        case ("status",) | ("-status",):
+            return Stretches(_by_status(plan, wanted), is_descending=is_descending)
+        case ("email",) | ("-email",):
+            return Stretches(_by_address(plan, wanted), is_descending=is_descending)
+    count = sum(_known_counts(plan, wanted).values())
+    return Stretches([Stretch(licenses.order_by(*order, "email", "pk"), count)])
 
 
 def stream_licenses(plan_uuid: UUID, columns: Sequence[str]) -> Iterator[list[tuple[object, ...]]]:
@@ -112,35 +114,35 @@ def _in_chunks(
 
 
 def _by_status(plan: models.Plan, wanted: WantedLicenses) -> list[Stretch]:
-    """By status, address and uuid, as an index has them; each apart, for ``status IN (...)`` is sorted."""
-    stretches = []
-    for status, count in sorted(_known_counts(plan, wanted).items()):
-        rows = _in_order(plan, status=status)
-        if status == Status.REVOKED and wanted.ignore_null_emails:
-            rows = rows.filter(email__isnull=False)
-        stretches.append(Stretch(rows, count))
-    return stretches
+    """By status, address and uuid, as an index has them: a stretch for each status."""
+    licenses = models.License.objects.filter(plan=plan)
+    if wanted.ignore_null_emails:
+        licenses = licenses.filter(_NOT_PURGED)
+    rows = licenses.order_by("status", "email", "pk")
+    counts = _known_counts(plan, wanted)
+    in_use = [status for status in sorted(Status) if getattr(plan, f"{status}_count")]
+    return [
+        Stretch(rows, counts[status], (status, status), place)
+        for place, status in enumerate(in_use)
+        if status in counts
+    ]
 
 
 def _by_address(plan: models.Plan, wanted: WantedLicenses) -> list[Stretch]:
-    """By address and uuid; seats that nobody has come first, then what was purged, as on MySQL."""
+    """By address, status and uuid, as an index has them; those without an address come first, as on MySQL."""
     counts = _known_counts(plan, wanted)
+    licenses = models.License.objects.filter(plan=plan)
+    of_one_status = licenses.order_by("status", "email", "pk")
     free = counts.pop(Status.UNASSIGNED, 0)
-    stretches = [Stretch(_in_order(plan, status=Status.UNASSIGNED), free)]
+    stretches = [Stretch(of_one_status.filter(status=Status.UNASSIGNED), free)]
     if counts.get(Status.REVOKED) and not wanted.ignore_null_emails:
         purged = _count_purged(plan)
         counts[Status.REVOKED] -= purged
-        stretches.append(Stretch(_in_order(plan, status=Status.REVOKED, email__isnull=True), purged))
-    holders = models.License.objects.filter(plan=plan, status__in=sorted(counts), email__isnull=False)
-    if len(counts) > 1:  # as the index of live addresses has them
-        holders = holders.order_by("email", "is_live", "pk")
-    else:
-        holders = holders.order_by("status", "email", "pk")
+        stretches.append(Stretch(of_one_status.filter(status=Status.REVOKED, email__isnull=True), purged))
+    # With one status the other index has less to pass over.
+    holders = of_one_status if len(counts) == 1 else licenses.order_by("email", "status", "pk")
+    holders = holders.filter(email__isnull=False, status__in=sorted(counts))
     return [*stretches, Stretch(holders, sum(counts.values()))]
-
-
-def _in_order(plan: models.Plan, **wanted: object) -> QuerySet[models.License]:
-    return models.License.objects.filter(plan=plan, **wanted).order_by("status", "email", "pk")
 
 
 def _known_counts(plan: models.Plan, wanted: WantedLicenses) -> dict[Status, int]:
