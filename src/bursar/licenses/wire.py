@@ -11,6 +11,7 @@ from django.conf import settings
 
 from bursar.licenses import models
 from bursar.licenses.service.reads import AgreementFrame, Renewals
+from bursar.licenses.service.revocation import revocations_remaining
 
 ORDERINGS = {
     "user_email": "email",
@@ -91,7 +92,7 @@ def activation_link(customer_slug: str | None, activation_key: object) -> str | 
     """Where the holder of a license accepts it; None while it has no key."""
     if not customer_slug or not activation_key:
         return None
-    return f"{settings.PUBLIC_URL}/{customer_slug}/licenses/{activation_key}/activate"
+    return f"{settings.LEARNER_PORTAL_URL}/{customer_slug}/licenses/{activation_key}/activate"
 
 
 def subsidy(row: models.License, *, lms_user_id: int, course_key: str) -> dict[str, Any]:
@@ -200,10 +201,8 @@ def _counts(plan: models.Plan) -> dict[str, int]:
 
 
 def _revocations(plan: models.Plan) -> dict[str, int] | None:
-    if not plan.is_revocation_cap_enabled:
-        return None
-    allowed = math.ceil(_counts(plan)["total"] * plan.revoke_max_percent / 100)
-    return {"applied": plan.revocation_count, "remaining": max(0, allowed - plan.revocation_count)}
+    remaining = revocations_remaining(plan)
+    return None if remaining is None else {"applied": plan.revocation_count, "remaining": remaining}
 
 
 # Agreements

@@ -13,7 +13,7 @@ from bursar.licenses import models
 class Stretch:
     """Licenses in an order that an index has, and how many they are.
 
-    With ``statuses`` (from, to) they are only those. ``place`` is theirs among all statuses in use: what stands
+    With ``statuses`` (from, to) they are only those. ``place`` is theirs among all statuses in use: what is
     at two neighbouring places can be read together.
     """
 
