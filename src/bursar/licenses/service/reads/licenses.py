@@ -11,10 +11,12 @@ from uuid import UUID
 from django.db.models import Count, Q, QuerySet
 
 from bursar.licenses import models
-from bursar.licenses.data import Status
+from bursar.licenses.data import LIVE, Status
 from bursar.licenses.service.reads.stretches import Stretch, Stretches
 
 _NOT_PURGED = Q(email__isnull=False) | Q(status=Status.UNASSIGNED)
+
+_WITH_ADDRESSES = frozenset({*LIVE, Status.REVOKED})
 
 _CSV_CHUNK = 2000  # licenses held in memory at a time
 
@@ -32,13 +34,13 @@ class WantedLicenses:
 
     def narrow(self, licenses: QuerySet[models.License]) -> QuerySet[models.License]:
         """Those among the licenses that are wanted, not ordered."""
-        if len(self.statuses) < len(Status):
-            licenses = licenses.filter(status__in=sorted(self.statuses))
         if self.search:
-            return licenses.filter(email__contains=self.search)
-        if self.ignore_null_emails:
+            licenses = licenses.filter(email__contains=self.search)
+        elif self.ignore_null_emails:
             licenses = licenses.filter(_NOT_PURGED)
-        return licenses
+        if self.statuses >= (_WITH_ADDRESSES if self.search else frozenset(Status)):
+            return licenses
+        return licenses.filter(status__in=sorted(self.statuses))
 
 
 def find_license(plan_uuid: UUID, license_uuid: UUID) -> models.License | None:
@@ -59,7 +61,7 @@ def count_licenses(plan: models.Plan, wanted: WantedLicenses) -> list[tuple[str,
     return sorted(counts.items(), key=lambda row: (-row[1], row[0]))
 
 
-def list_licenses(plan: models.Plan, wanted: WantedLicenses) -> QuerySet[models.License] | Stretches:
+def list_licenses(plan: models.Plan, wanted: WantedLicenses) -> Stretches:
     """The plan's licenses that are wanted, to be paged: by status and address, unless ordered otherwise.
 
     A page takes at most five queries, and usually two.
@@ -67,7 +69,8 @@ def list_licenses(plan: models.Plan, wanted: WantedLicenses) -> QuerySet[models.
     licenses = wanted.narrow(models.License.objects.filter(plan=plan))
     order = wanted.ordering or ("status",)
     if wanted.search:
-        return licenses.order_by(*order, "email", "pk")
+        rows = licenses.order_by(*order, "email", "pk")
+        return Stretches([Stretch(rows, rows.count())])
     is_descending = order[0].startswith("-")
     match order:
         case ("status",) | ("-status",):
@@ -84,7 +87,7 @@ def stream_licenses(plan_uuid: UUID, columns: Sequence[str]) -> Iterator[list[tu
     What changes meanwhile may be in it as it was or as it is. A query for each chunk.
     """
     licenses = models.License.objects.filter(plan=plan_uuid)
-    for status in sorted(set(Status) - {Status.UNASSIGNED}):
+    for status in sorted(_WITH_ADDRESSES):
         of_status = licenses.filter(status=status)
         yield from _in_chunks(of_status.filter(email__isnull=True), ("pk",), columns)
         yield from _in_chunks(of_status.filter(email__isnull=False), ("email", "pk"), columns)
