@@ -16,7 +16,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from bursar.identity import api
-from bursar.identity.data import ANY_CUSTOMER, OPERATOR, ChangeRefused, RetirementState
+from bursar.identity.data import ANY_CUSTOMER, OPERATOR, PROVISIONER, ChangeRefused, RetirementState
 from bursar.identity.models import Counter, Retirement, RoleAssignment, ServiceAccount, User
 from bursar.lib import emails
 from bursar.lib.admin import ReadOnlyAdmin
@@ -262,8 +262,9 @@ class RoleForm(RoleModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        if cleaned.get("role") == OPERATOR and cleaned.get("context", ANY_CUSTOMER) != ANY_CUSTOMER:
-            raise ValidationError({"context": gettext("An operator works for every customer: enter *.")})
+        is_for_all = cleaned.get("role") in (OPERATOR, PROVISIONER)
+        if is_for_all and cleaned.get("context", ANY_CUSTOMER) != ANY_CUSTOMER:
+            raise ValidationError({"context": gettext("This role is for every customer: enter *.")})
         return cleaned
 
 

@@ -10,7 +10,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
-from bursar.identity.data import ADMIN, LEARNER, OPERATOR, RetirementState
+from bursar.identity.data import ADMIN, LEARNER, OPERATOR, PROVISIONER, RetirementState
 from bursar.lib import clock, emails, sets
 from bursar.lib.fields import AddressField, ExactCharField
 from bursar.lib.history import tracked
@@ -164,6 +164,7 @@ class RoleAssignment(models.Model):
         (ADMIN, _("Administrator of a customer")),
         (LEARNER, _("Learner at a customer")),
         (OPERATOR, _("Operator of the platform")),
+        (PROVISIONER, _("Sets up agreements and plans")),
     )
 
     uuid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

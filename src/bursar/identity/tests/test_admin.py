@@ -188,7 +188,13 @@ def test_a_role_is_added_with_its_author(admin):
 
 @pytest.mark.parametrize(
     "change",
-    [{"context": "acme"}, {"lms_user_id": 999}, {"role": "enterprise_openedx_operator"}, {"role": "odd"}],
+    [
+        {"context": "acme"},
+        {"lms_user_id": 999},
+        {"role": "enterprise_openedx_operator"},
+        {"role": "enterprise_provisioning_admin"},
+        {"role": "odd"},
+    ],
 )
 def test_a_wrong_role_is_not_added(admin, change):
     form = {"lms_user_id": 13, "role": "enterprise_admin", "context": str(ACME), **change}
