@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext
 
-from bursar.identity.data import ADMIN, OPERATOR
+from bursar.identity.data import ADMIN, OPERATOR, PROVISIONER
 from bursar.jobs.data import JobKind
 from bursar.licenses import api as licenses
 
@@ -41,5 +41,14 @@ JOB_KINDS: tuple[JobKind, ...] = (
         describe=licenses.describe_license,
         roles=(ADMIN, OPERATOR),
         csv_columns=_OF_LICENSES,
+    ),
+    # A plan gets more licenses than fit into a request.
+    JobKind(
+        name=licenses.PROVISIONING,
+        title=lambda: gettext("Add licenses to a plan"),
+        run=licenses.provision_batches,
+        describe=licenses.describe_batch,
+        roles=(ADMIN, OPERATOR, PROVISIONER),
+        csv_columns=(("row", "batch"), ("count", "licenses"), ("outcome", "outcome")),
     ),
 )

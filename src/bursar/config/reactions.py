@@ -16,6 +16,12 @@ from bursar.events.identity import (
     PEOPLE_RETIRED,
 )
 from bursar.events.licenses import ASSIGNMENTS_REFUSED, LICENSES_ASSIGNED, LICENSES_EXPIRED, LICENSES_REVOKED
+from bursar.events.licenses import (
+    ASSIGNMENTS_REFUSED,
+    LICENSES_ASSIGNED,
+    LICENSES_RENEWED,
+    LICENSES_REVOKED,
+)
 from bursar.events.outbox import DELIVERIES_DIED
 from bursar.events.subsidy_requests import LICENSE_REQUESTS_APPROVED
 from bursar.jobs import handlers as jobs
@@ -71,6 +77,8 @@ REACTIONS: tuple[Reaction, ...] = (
     Reaction(LICENSES_REVOKED, customers.END_REVOKED, customers.end_revoked),
     # A plan is over: what its licenses paid for ends, unless it was prolonged meanwhile.
     Reaction(LICENSES_EXPIRED, licenses.END_EXPIRED, licenses.end_expired),
+    # A license was renewed: the new one pays. By the same handler, which keeps the order if it is taken back.
+    Reaction(LICENSES_RENEWED, customers.END_REVOKED, customers.pay_with_renewed),
     # Nobody waits for ever: what failed at every try ends the waiting, too.
     Reaction(DELIVERIES_DIED, "subsidy_requests.close_dead", subsidy_requests.close_dead),
     Reaction(DELIVERIES_DIED, "customers.give_up_waiting", customers.give_up_waiting),

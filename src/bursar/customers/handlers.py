@@ -13,6 +13,7 @@ from bursar.customers.service.people import (
     follow_addresses,
     forget_retired_people,
 )
+from bursar.customers.service.renewing import pay_with_renewed
 from bursar.events.identity import ADDRESSES_CONFIRMED, AddressConfirmed
 from bursar.events.outbox import DeliveryDied
 from bursar.outbox.data import Delivery
@@ -33,6 +34,7 @@ __all__ = [
     "link_licensed_people",
     "note_back",
     "note_left",
+    "pay_with_renewed",
     "sponsor_enrolled_people",
 ]
 

@@ -9,12 +9,17 @@ from bursar.lib.outcomes import Saved
 
 
 def save_row(
-    row: models.Model, wanted: Mapping[str, Any], *, keep: frozenset[str] = frozenset(), by: int | None = None
+    row: models.Model,
+    wanted: Mapping[str, Any],
+    *,
+    keep: frozenset[str] = frozenset(),
+    by: int | None = None,
+    reason: str | None = None,
 ) -> Saved:
     """Gives the row the wanted values and saves it if that changes anything.
 
     A row that exists already keeps the fields named in ``keep``. The history, where the model has one,
-    names ``by``.
+    names ``by`` and the reason.
     """
     is_new = row._state.adding
     changes = {
@@ -27,5 +32,6 @@ def save_row(
     for name, value in changes.items():
         setattr(row, name, value)
     row._history_user = by  # type: ignore[attr-defined]
+    row._change_reason = reason  # type: ignore[attr-defined]
     row.save()
     return Saved(created=1) if is_new else Saved(changed=1)

@@ -27,6 +27,7 @@ from bursar.licenses.service.plans import (
     tell_story,
 )
 from bursar.licenses.service.purging import purge_personal_data
+from bursar.licenses.service.provisioning import PROVISIONING, describe_batch, provision_batches
 from bursar.licenses.service.reminding import (
     REMINDER,
     describe_license,
@@ -34,6 +35,11 @@ from bursar.licenses.service.reminding import (
     remind_all,
     remind_chunk,
     remind_matching,
+)
+from bursar.licenses.service.renewing import (
+    count_overdue_renewals,
+    process_due_renewals,
+    process_renewal,
 )
 from bursar.licenses.service.revocation import (
     REVOCATION,
@@ -43,12 +49,14 @@ from bursar.licenses.service.revocation import (
     revoke_matching,
     start_revoking_all,
 )
+from bursar.licenses.service.scaling import scale_plans
 from bursar.licenses.service.seats import hold, list_stale_holds, release
 from bursar.licenses.service.unlinking import unlink_expired_learners
 from bursar.licenses.service.utilization import send_utilization_notices
 
 __all__ = [
     "BULK_ENROLLMENT",
+    "PROVISIONING",
     "REMINDER",
     "REVOCATION",
     "activate",
@@ -57,6 +65,8 @@ __all__ = [
     "auto_apply",
     "check_counts",
     "count_by_status",
+    "count_overdue_renewals",
+    "describe_batch",
     "describe_item",
     "describe_license",
     "enroll_chunk",
@@ -71,6 +81,9 @@ __all__ = [
     "list_stale_holds",
     "list_usable_plans",
     "purge_personal_data",
+    "process_due_renewals",
+    "process_renewal",
+    "provision_batches",
     "rehearse_bulk_enrollment",
     "release",
     "remind",
@@ -82,6 +95,7 @@ __all__ = [
     "revoke_matching",
     "save_agreements",
     "save_plans",
+    "scale_plans",
     "send_receipt",
     "send_utilization_notices",
     "start_bulk_enrollment",

@@ -1,11 +1,12 @@
 """What crosses the border of licenses."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from bursar.lib.errors import DomainError, NotFoundError
+from bursar.lib.errors import DomainError, InvalidInputError, NotFoundError
 from bursar.lib.outcomes import Refusal
 
 
@@ -218,6 +219,41 @@ class BulkRow:
     refusal: Refusal | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """A renewal that is processed. ``license_count``: how many licenses were copied just now.
+
+    ``is_new`` is false when it was processed already.
+    """
+
+    renewal_id: int
+    prior_title: str
+    title: str
+    license_count: int
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalOutcome:
+    """What became of a renewal that was due."""
+
+    renewal_id: int
+    prior_title: str
+    renewed: Renewed | None = None
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScalingOutcome:
+    """How many licenses a plan got that grows by itself, and how many it has now; or why it got none."""
+
+    plan_uuid: UUID
+    title: str
+    added_count: int = 0
+    license_count: int = 0
+    refusal: Refusal | None = None
+
+
 class PlanNotFound(NotFoundError):
     """There is no such plan, or it is another customer's."""
 
@@ -276,3 +312,37 @@ class LicenseRevoked(DomainError):
     """A revoked license is never used again."""
 
     code = "license_revoked"
+
+
+class FieldsRefused(InvalidInputError):
+    """Nothing was saved. ``errors`` maps each field that has to change to a sentence; "" is all together."""
+
+    code = "fields_refused"
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        super().__init__(" ".join(errors.values()), errors=errors)
+        self.errors = errors
+
+
+class AgreementNotFound(NotFoundError):
+    """There is no such agreement."""
+
+    code = "agreement_not_found"
+
+
+class RenewalNotFound(NotFoundError):
+    """There is no such renewal."""
+
+    code = "renewal_not_found"
+
+
+class RenewalProcessed(DomainError):
+    """The renewal is processed: it cannot be changed or taken away any more."""
+
+    code = "renewal_processed"
+
+
+class RenewalImpossible(DomainError):
+    """The renewal cannot be processed as it is; the message says what to change."""
+
+    code = "renewal_impossible"

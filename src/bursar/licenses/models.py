@@ -4,6 +4,7 @@ import uuid
 
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
+from django.utils.translation import gettext_lazy as _
 
 from bursar.lib.fields import AddressField, ExactCharField
 from bursar.lib.history import tracked
@@ -37,6 +38,34 @@ class Agreement(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     modified_at = models.DateTimeField(auto_now=True)
     history = tracked()
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(auto_scaling_threshold_percent__isnull=True)
+                | Q(auto_scaling_threshold_percent__range=(1, 100)),
+                name="licenses_agreement_scaling_threshold",
+                violation_error_message=_("The threshold of auto-scaling is a percentage from 1 to 100."),
+            ),
+            models.CheckConstraint(
+                condition=Q(auto_scaling_increment_percent__isnull=True)
+                | Q(auto_scaling_increment_percent__range=(1, 100)),
+                name="licenses_agreement_scaling_increment",
+                violation_error_message=_("The increment of auto-scaling is a percentage from 1 to 100."),
+            ),
+            models.CheckConstraint(
+                condition=Q(enable_auto_scaling=False)
+                | Q(
+                    auto_scaling_max_licenses__isnull=False,
+                    auto_scaling_threshold_percent__isnull=False,
+                    auto_scaling_increment_percent__isnull=False,
+                ),
+                name="licenses_agreement_scaling_complete",
+                violation_error_message=_(
+                    "Auto-scaling needs a threshold, an increment and the number of licenses to stop at."
+                ),
+            ),
+        )
 
     def __str__(self) -> str:
         return self.customer_name or str(self.customer_uuid)

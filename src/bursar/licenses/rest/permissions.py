@@ -7,18 +7,25 @@ from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.request import Request
 
 from bursar.identity import api as identity
-from bursar.identity.data import ADMIN, LEARNER, OPERATOR, Caller
+from bursar.identity.data import ADMIN, LEARNER, OPERATOR, PROVISIONER, Caller
 from bursar.lib.rest import parse_uuid
 from bursar.licenses import models
 from bursar.licenses.service import reads
 
 ADMINISTER = (ADMIN, OPERATOR)
 LEARN_OR_ADMINISTER = (LEARNER, ADMIN, OPERATOR)
+PROVISION = (PROVISIONER, OPERATOR)
 
 
 def check_role(caller: Caller, roles: tuple[str, ...], customer_uuid: UUID | None) -> None:
     """Raises a 403 unless the caller has one of the roles for this customer; no customer is a 403, too."""
     if not caller.has_role(roles, customer_uuid):
+        raise no_permission()
+
+
+def check_provisioner(request: Request) -> None:
+    """Raises a 403 unless the caller sets up agreements and plans, which is a role for every customer."""
+    if identity.get_caller(request).customers_with(PROVISION) is not None:
         raise no_permission()
 
 

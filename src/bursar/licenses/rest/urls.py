@@ -3,6 +3,7 @@
 from django.urls import re_path
 
 from bursar.licenses.rest import applying, learners, licenses, plans, retirement, staff, writes
+from bursar.licenses.rest import applying, learners, licenses, provisioning, renewals, writes
 from bursar.licenses.rest.bulk import BulkLicenseEnrollmentView
 
 _PLAN = r"^subscriptions/(?P<plan_uuid>[^/]+)"
@@ -50,4 +51,39 @@ urlpatterns = [
     ),
     re_path(r"^admin-license-view/?$", staff.AdminLicenseView.as_view(), name="admin-license-view"),
     re_path(r"^staff_lookup_licenses/?$", staff.StaffLookupView.as_view(), name="staff-lookup-licenses"),
+    re_path(
+        r"^provisioning-admins/customer-agreement/?$",
+        provisioning.AgreementsView.as_view(),
+        name="provisioned-agreements",
+    ),
+    re_path(
+        r"^provisioning-admins/customer-agreement/(?P<agreement_uuid>[^/]+)/?$",
+        provisioning.AgreementView.as_view(),
+        name="provisioned-agreement",
+    ),
+    re_path(
+        r"^provisioning-admins/subscriptions/?$",
+        provisioning.ProvisionedPlansView.as_view(),
+        name="provisioned-plans",
+    ),
+    re_path(
+        r"^provisioning-admins/subscriptions/(?P<plan_uuid>[^/]+)/?$",
+        provisioning.ProvisionedPlanView.as_view(),
+        name="provisioned-plan",
+    ),
+    re_path(
+        r"^provisioning-admins/subscription-plan-renewals/?$",
+        renewals.RenewalsView.as_view(),
+        name="renewals",
+    ),
+    re_path(
+        r"^provisioning-admins/subscription-plan-renewals/(?P<renewal_id>[0-9]{1,18})/?$",
+        renewals.RenewalView.as_view(),
+        name="renewal",
+    ),
+    re_path(
+        r"^provisioning-admins/subscription-plan-renewals/(?P<renewal_id>[0-9]{1,18})/process/?$",
+        renewals.ProcessRenewalView.as_view(),
+        name="process-renewal",
+    ),
 ]
