@@ -60,7 +60,14 @@ def to_columns(sent: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str,
 def to_errors(errors: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, list[str]]:
     """What is wrong with our columns, by the names of the wire."""
     names = {column: name for name, column in columns.items()}
-    return {names.get(column, "non_field_errors"): [text] for column, text in errors.items()}
+    told = {names.get(column, "non_field_errors"): [text] for column, text in errors.items()}
+    if told.pop("title", None):  # nothing else can be wrong with one that was readable
+        told["non_field_errors"] = [_TITLE_TAKEN]
+    return told
+
+
+_TITLE_TAKEN = "The fields title, customer_agreement must make a unique set."
+"""license-manager's words."""
 
 
 def agreement(row: models.Agreement, now: datetime) -> dict[str, Any]:

@@ -144,11 +144,10 @@ def _save(plan: models.Plan, values: Mapping[str, Any], *, by: int | None, reaso
         with transaction.atomic():
             save_row(plan, values, by=by, reason=reason)
     except IntegrityError as error:  # a world file that was loaded at this moment has the same title
-        raise FieldsRefused({"title": title_taken()}) from error
+        raise FieldsRefused({"title": _title_taken()}) from error
 
 
-def title_taken() -> str:
-    """The sentence for a title that another plan of the agreement has."""
+def _title_taken() -> str:
     return _("Another plan of the agreement has this title.")
 
 
@@ -180,7 +179,7 @@ def _list_errors(plan: models.Plan, values: Mapping[str, Any]) -> dict[str, str]
     title = values.get("title", plan.title)
     others = models.Plan.objects.filter(agreement=plan.agreement_id, title=title).exclude(pk=plan.pk)
     if title != plan.title and others.exists():
-        errors["title"] = title_taken()
+        errors["title"] = _title_taken()
     return errors
 
 
