@@ -22,6 +22,7 @@ from tests.architecture.world import (
     OPERATING_STAFF,
     OPERATOR_,
     OWNER,
+    PRODUCT,
     SIGNED_IN,
     STAFF,
     Ids,
@@ -41,6 +42,7 @@ PLACEHOLDERS: dict[str, Callable[[Ids], object]] = {
     "invitation_uuid": lambda its: cast.NOWHERE,  # who has a key may join: it is the secret
     "course_id": lambda its: cast.CS50_RUN,
     "message_key": lambda its: "default",
+    "renewal_id": lambda its: its.renewal,
     "fulfillment_uuid": lambda its: its.fulfillment,
     "job_uuid": lambda its: its.job,
 }
@@ -198,6 +200,9 @@ _CONFIGURATIONS = "/api/v1/customer-configurations/"
 _ACTIVATION_PAGE = "/<customer_slug>/licenses/<activation_key>/activate"
 _SEES_A_REQUEST = _all(200, OWNER, ADMIN, OPERATOR_, STAFF)
 _RULES = _all(200, ADMIN, OPERATOR_)
+_PROVISIONING = "/api/v1/provisioning-admins/"
+_RENEWALS = f"{_PROVISIONING}subscription-plan-renewals/"
+_PROVISIONED = _all(200, OPERATOR_)
 _PLAN_LICENSES = "/api/v1/subscriptions/<plan_uuid>/licenses"
 _LEARNS = _all(200, LEARNER, OWNER, ADMIN, OPERATOR_)
 _PLANS = "/api/v1/subscriptions/"
@@ -389,6 +394,73 @@ CALLS = [
         _all(204, OPERATOR_, OPERATING_STAFF),
         body=lambda its: {"lms_user_id": its.user_id, "original_username": its.username},
     ),
+    # licenses: setting up
+    Call(
+        "POST",
+        f"{_PROVISIONING}customer-agreement/",
+        _all(400, OPERATOR_),
+        missing=400,
+        body=_of_customer,
+        about="it has one, or there is no such customer",
+    ),
+    Call("GET", f"{_PROVISIONING}customer-agreement/<agreement_uuid>/", _PROVISIONED),
+    Call(
+        "PATCH",
+        f"{_PROVISIONING}customer-agreement/<agreement_uuid>/",
+        _PROVISIONED,
+        body=lambda its: {"disable_expiration_notifications": True},
+    ),
+    Call("GET", f"{_PROVISIONING}subscriptions/", _PROVISIONED, missing=200, query=_of_customer),
+    Call(
+        "POST",
+        f"{_PROVISIONING}subscriptions/",
+        _all(201, OPERATOR_),
+        missing=400,
+        body=lambda its: {
+            "customer_agreement": its.agreement,
+            "title": "Another plan",
+            "start_date": "2030-01-01T00:00:00Z",
+            "expiration_date": "2031-01-01T00:00:00Z",
+            "desired_num_licenses": 3,
+            "product": PRODUCT,
+            "salesforce_opportunity_line_item": None,
+            "change_reason": "new",
+        },
+    ),
+    Call("GET", f"{_PROVISIONING}subscriptions/<plan_uuid>/", _PROVISIONED),
+    Call(
+        "PATCH",
+        f"{_PROVISIONING}subscriptions/<plan_uuid>/",
+        _PROVISIONED,
+        body=lambda its: {"title": "Another title", "is_active": True, "change_reason": "other"},
+    ),
+    Call(
+        "GET",
+        _RENEWALS,
+        _PROVISIONED,
+        missing=200,
+        query=lambda its: {"prior_subscription_plan": its.plan},
+    ),
+    Call(
+        "POST",
+        _RENEWALS,
+        _PROVISIONED,
+        missing=400,
+        body=lambda its: {
+            "prior_subscription_plan": its.plan,
+            "number_of_licenses": 10,
+            "effective_date": "2030-01-01T00:00:00Z",
+            "renewed_expiration_date": "2031-01-01T00:00:00Z",
+        },
+        about="it is there",
+    ),
+    Call("GET", f"{_RENEWALS}<renewal_id>/", _PROVISIONED),
+    *(
+        Call(method, f"{_RENEWALS}<renewal_id>/", _PROVISIONED, body=lambda its: {"number_of_licenses": 20})
+        for method in ("PUT", "PATCH")
+    ),
+    Call("DELETE", f"{_RENEWALS}<renewal_id>/", _all(204, OPERATOR_)),
+    Call("POST", f"{_RENEWALS}<renewal_id>/process/", _all(201, OPERATOR_)),
     # customers
     Call(
         "POST",

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -14,7 +15,7 @@ from bursar.identity import api as identity
 from bursar.identity.data import ANY_CUSTOMER, OPERATOR, Grant, PersonToSave
 from bursar.licenses import api as licenses
 from bursar.licenses.data import BulkRow
-from bursar.licenses.models import Agreement
+from bursar.licenses.models import Agreement, PlanType, Product, Renewal
 from bursar.subsidy_requests import models as requests
 from tests import cast
 from tests.cast import Member, Organization
@@ -31,6 +32,9 @@ OPERATING_STAFF = "an operator who is staff as well"
 SIGNED_IN = (OUTSIDER, LEARNER, OWNER, ADMIN, OPERATOR_, STAFF)
 OF_THE_PLATFORM = (OPERATOR_, STAFF, OPERATING_STAFF)
 EVERYBODY = (ANONYMOUS, *SIGNED_IN)
+
+PRODUCT = 700_000
+"""What plans are sold as."""
 
 SAM = Member("sam", "sam@bursar.test", 2)
 OPAL = Member("opal", "opal@bursar.test", 3)
@@ -65,6 +69,7 @@ class Ids:
     activation_key: uuid.UUID = field(default_factory=uuid.uuid4)
     fulfillment: uuid.UUID = field(default_factory=uuid.uuid4)
     job: uuid.UUID = field(default_factory=uuid.uuid4)
+    renewal: int = 987_655
     user_id: int = 987_654
     invite_key: uuid.UUID = field(default_factory=uuid.uuid4)
     email: str = "nobody@nowhere.test"
@@ -125,6 +130,8 @@ def make_world() -> World:
             PersonToSave(IVY.email, IVY.username, "Ivy", lms_user_id=IVY.lms_user_id),
         ]
     )
+    kind = PlanType.objects.create(label="Standard", description="Paid")
+    Product.objects.create(pk=PRODUCT, name="Licenses", plan_type=kind)
     customers.link_learners(customer_uuid=cast.GLOBEX, emails=[HAL.email, IVY.email], by=None)
     return World(
         acme=_make_side(
@@ -168,6 +175,13 @@ def _make_side(
         notify=False,
         by=admin.lms_user_id,
     )
+    renewal = Renewal.objects.create(
+        pk=700_000 + admin.lms_user_id,  # a number that stands for nothing else in an answer
+        prior_plan_id=plan.uuid,
+        license_count=10,
+        effective_at=plan.expires_at,
+        renewed_expires_at=plan.expires_at + timedelta(days=365),
+    )
     configuration = requests.Configuration.objects.get(pk=organization.uuid)
     agreement = Agreement.objects.get(customer_uuid=organization.uuid)
     return Side(
@@ -181,6 +195,7 @@ def _make_side(
             activation_key=assigned[0].activation_key,
             fulfillment=enrolled.fulfillment_uuid,
             job=job,
+            renewal=renewal.pk,
             user_id=owner.lms_user_id,
             invite_key=invite_key.uuid,
             email=owner.email,
