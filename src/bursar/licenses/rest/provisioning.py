@@ -6,6 +6,7 @@ Every refusal is a 400 with ``error``, as clients expect it; what is our own fau
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.exceptions import ParseError, ValidationError
@@ -71,8 +72,11 @@ def refuse(error: Any, status: int = 400) -> Response:
 
 
 def read(serializer: type[Serializer[Any]], request: Request) -> dict[str, Any]:
-    """The body's fields, or a ValidationError."""
-    body = serializer(data=body_of(request))
+    """The body's fields, or a ValidationError; an empty body changes nothing, so it is one as well."""
+    sent_body = body_of(request)
+    if not sent_body:
+        raise ValidationError(_("The request body names no field."))
+    body = serializer(data=sent_body)
     body.is_valid(raise_exception=True)
     sent: dict[str, Any] = body.validated_data
     return sent
@@ -228,7 +232,7 @@ class ProvisionedPlanView(ProvisioningView):
             return refuse(PRODUCT_REQUIRED)
         plan = _get_plan(plan_uuid)
         if str(body.get("customer_agreement", plan.agreement_id)) != str(plan.agreement_id):
-            return refuse({"customer_agreement": ["A plan stays with its agreement."]})
+            return refuse({"customer_agreement": [_("A plan stays with its agreement.")]})
         sent = read(PlanChangeSerializer, request)
         provisioning.change_plan(
             plan_uuid=plan.pk,

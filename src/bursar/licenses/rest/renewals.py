@@ -89,7 +89,7 @@ class RenewalView(_RenewalsBase):
     )
     def get(self, request: Request, renewal_id: str) -> Response:
         """Processed or not."""
-        return Response(_show(int(renewal_id)))
+        return Response(_show(_number(renewal_id)))
 
     @extend_schema(
         summary="Change a renewal, as PATCH does",
@@ -99,7 +99,7 @@ class RenewalView(_RenewalsBase):
     )
     def put(self, request: Request, renewal_id: str) -> Response:
         """Only what is sent changes."""
-        return self._change(request, int(renewal_id))
+        return self._change(request, _number(renewal_id))
 
     @extend_schema(
         summary="Change a renewal",
@@ -109,7 +109,7 @@ class RenewalView(_RenewalsBase):
     )
     def patch(self, request: Request, renewal_id: str) -> Response:
         """Only what is sent changes, until it is processed. It stays with its prior plan."""
-        return self._change(request, int(renewal_id))
+        return self._change(request, _number(renewal_id))
 
     @extend_schema(
         summary="Take a renewal away",
@@ -118,7 +118,7 @@ class RenewalView(_RenewalsBase):
     )
     def delete(self, request: Request, renewal_id: str) -> Response:
         """Until it is processed."""
-        renewals.delete_renewal(renewal_id=int(renewal_id), by=identity.get_caller(request).lms_user_id)
+        renewals.delete_renewal(renewal_id=_number(renewal_id), by=identity.get_caller(request).lms_user_id)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _change(self, request: Request, renewal_id: int) -> Response:
@@ -151,11 +151,21 @@ class ProcessRenewalView(_RenewalsBase):
         """All of it or nothing. By itself it is processed 12 hours before it becomes effective."""
         try:
             renewed = api.process_renewal(
-                renewal_id=int(renewal_id), by=identity.get_caller(request).lms_user_id
+                renewal_id=_number(renewal_id), by=identity.get_caller(request).lms_user_id
             )
         except RenewalImpossible as error:
             return refuse(error.message, status=500)  # license-manager's status for what cannot be
         return Response(_show(renewed.renewal_id), status=201 if renewed.is_new else 200)
+
+
+def _number(text: str) -> int:
+    """The id in a path; what cannot be one is an id that nothing has."""
+    if not text.isascii() or not text.isdecimal() or len(text) > _MOST_DIGITS:
+        raise RenewalNotFound("")
+    return int(text)
+
+
+_MOST_DIGITS = 18  # of what every database takes for a key
 
 
 def _get(renewal_id: int) -> models.Renewal:

@@ -77,12 +77,12 @@ urlpatterns = [
         name="renewals",
     ),
     re_path(
-        r"^provisioning-admins/subscription-plan-renewals/(?P<renewal_id>[0-9]{1,18})/?$",
+        r"^provisioning-admins/subscription-plan-renewals/(?P<renewal_id>[^/]+)/?$",
         renewals.RenewalView.as_view(),
         name="renewal",
     ),
     re_path(
-        r"^provisioning-admins/subscription-plan-renewals/(?P<renewal_id>[0-9]{1,18})/process/?$",
+        r"^provisioning-admins/subscription-plan-renewals/(?P<renewal_id>[^/]+)/process/?$",
         renewals.ProcessRenewalView.as_view(),
         name="process-renewal",
     ),
