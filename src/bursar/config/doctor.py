@@ -15,6 +15,7 @@ from django.db import DatabaseError, connection
 from bursar.config import people, schema, variables
 from bursar.enrollments import embargo
 from bursar.jobs import api as jobs
+from bursar.licenses import api as licenses
 from bursar.notifications import api as notifications
 from bursar.outbox import api as outbox
 
@@ -113,6 +114,7 @@ def _check_database() -> Iterator[Finding]:
         yield Finding(FAULT, "people", sentence)
     yield _count("events", outbox.count_dead(), "failed at every try: see /admin/outbox/delivery/")
     yield _count("jobs", jobs.count_failed(), "chunks failed at every try: see /admin/jobs/chunk/")
+    yield _count("renewals", licenses.count_overdue_renewals(), "are overdue: type `bursar process-renewals`")
     yield _count("messages", notifications.count_failed(), "mails failed: see /admin/notifications/message/")
 
 

@@ -15,10 +15,10 @@ from bursar.events.identity import (
     PEOPLE_CHANGED,
     PEOPLE_RETIRED,
 )
-from bursar.events.licenses import ASSIGNMENTS_REFUSED, LICENSES_ASSIGNED, LICENSES_EXPIRED, LICENSES_REVOKED
 from bursar.events.licenses import (
     ASSIGNMENTS_REFUSED,
     LICENSES_ASSIGNED,
+    LICENSES_EXPIRED,
     LICENSES_RENEWED,
     LICENSES_REVOKED,
 )

@@ -34,6 +34,8 @@ SCHEDULE: tuple[Beat, ...] = (
     Beat("bursar.licenses.tasks.purge_personal_data", timedelta(hours=6), timedelta(hours=6)),
     Beat("bursar.licenses.tasks.unlink_expired_learners", timedelta(hours=6), timedelta(hours=6)),
     Beat("bursar.licenses.tasks.send_utilization_notices", timedelta(hours=6), timedelta(hours=6)),
+    Beat("bursar.licenses.tasks.process_due_renewals", timedelta(hours=1), timedelta(hours=1)),
+    Beat("bursar.licenses.tasks.scale_plans", timedelta(hours=1), timedelta(hours=1)),
     Beat("bursar.jobs.tasks.purge", timedelta(hours=6), timedelta(hours=6)),
     Beat("bursar.outbox.tasks.purge", timedelta(hours=6), timedelta(hours=6)),
 )

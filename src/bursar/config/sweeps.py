@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bursar.licenses.data import CountDifference
+    from bursar.licenses.data import CountDifference, RenewalOutcome, ScalingOutcome
 
 COMMANDS: Mapping[str, str] = {
+    "process-renewals": "process renewals of subscription plans that are due; the clock does it every hour",
+    "scale-plans": "add licenses to plans that run out, where that is wanted; the clock does it every hour",
     "expire-plans": "expire subscription plans that are over; the clock does it every hour",
     "purge-licenses": "forget who held licenses long ago; the clock does it every six hours",
     "unlink-expired": "unlink learners of plans that are long over; the clock does it every six hours",
@@ -38,6 +40,10 @@ def run(name: str, options: argparse.Namespace) -> Report:
 
     from bursar.licenses import api as licenses
 
+    if name == "process-renewals":
+        return _report_renewals(licenses.process_due_renewals())
+    if name == "scale-plans":
+        return _report_scaling(licenses.scale_plans())
     if name == "check-licenses":
         return _report_counts(licenses.check_counts(mend=options.mend), mended=options.mend)
     if name == "unlink-expired" and settings.UNLINK_EXPIRED_LEARNERS_AFTER is None:
@@ -62,3 +68,28 @@ def _report_counts(found: "Sequence[CountDifference]", *, mended: bool) -> Repor
         for each in found
     ]
     return Report([*lines, "Mended."] if mended else lines, is_fine=mended)
+
+
+def _report_renewals(outcomes: "Sequence[RenewalOutcome]") -> Report:
+    lines = [f"renewal {each.renewal_id} of {each.prior_title}: {_tell_renewal(each)}" for each in outcomes]
+    return Report(lines or ["No renewal is due."], is_fine=all(each.refusal is None for each in outcomes))
+
+
+def _tell_renewal(outcome: "RenewalOutcome") -> str:
+    if outcome.renewed is None:
+        return f"failed: {outcome.refusal.message}" if outcome.refusal else ""
+    return f"{outcome.renewed.license_count} licenses go on in {outcome.renewed.title}"
+
+
+def _report_scaling(outcomes: "Sequence[ScalingOutcome]") -> Report:
+    lines = [
+        f"plan {each.title} ({each.plan_uuid}) "
+        + (
+            f"failed: {each.refusal.message}"
+            if each.refusal
+            else f"has {each.license_count} licenses now, {each.added_count} of them new"
+        )
+        for each in outcomes
+    ]
+    is_fine = all(each.refusal is None for each in outcomes)
+    return Report(lines or ["No plan needs more licenses."], is_fine=is_fine)

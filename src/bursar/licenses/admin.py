@@ -98,6 +98,16 @@ class LicenseAdmin(ReadOnlyHistoryAdmin):
     list_select_related = ("plan",)
 
 
+@admin.register(models.Renewal)
+class RenewalAdmin(ReadOnlyHistoryAdmin):
+    """What takes the place of which plan. Made and changed over HTTP, where the rules are kept."""
+
+    list_display = ("prior_plan", "renewed_plan", "license_count", "effective_at", "is_processed")
+    list_filter = ("is_processed", "is_exempt_from_batch")
+    search_fields = ("prior_plan__title", "renewed_plan__title", "=salesforce_opportunity_id")
+    list_select_related = ("prior_plan", "renewed_plan")
+
+
 @admin.register(models.Hold)
 class HoldAdmin(ReadOnlyAdmin):
     """Seats that are kept for approvals under way."""

@@ -26,8 +26,8 @@ from bursar.licenses.service.plans import (
     save_plans,
     tell_story,
 )
-from bursar.licenses.service.purging import purge_personal_data
 from bursar.licenses.service.provisioning import PROVISIONING, describe_batch, provision_batches
+from bursar.licenses.service.purging import purge_personal_data
 from bursar.licenses.service.reminding import (
     REMINDER,
     describe_license,
@@ -80,10 +80,10 @@ __all__ = [
     "hold",
     "list_stale_holds",
     "list_usable_plans",
-    "purge_personal_data",
     "process_due_renewals",
     "process_renewal",
     "provision_batches",
+    "purge_personal_data",
     "rehearse_bulk_enrollment",
     "release",
     "remind",

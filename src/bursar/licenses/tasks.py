@@ -27,3 +27,15 @@ def unlink_expired_learners() -> None:
 def send_utilization_notices() -> None:
     """Tells administrators how their plans are used."""
     api.send_utilization_notices()
+
+
+@shared_task
+def process_due_renewals() -> None:
+    """Renews plans that end soon."""
+    api.process_due_renewals()
+
+
+@shared_task
+def scale_plans() -> None:
+    """Adds licenses to plans that run out."""
+    api.scale_plans()

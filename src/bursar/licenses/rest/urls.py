@@ -2,8 +2,17 @@
 
 from django.urls import re_path
 
-from bursar.licenses.rest import applying, learners, licenses, plans, retirement, staff, writes
-from bursar.licenses.rest import applying, learners, licenses, provisioning, renewals, writes
+from bursar.licenses.rest import (
+    applying,
+    learners,
+    licenses,
+    plans,
+    provisioning,
+    renewals,
+    retirement,
+    staff,
+    writes,
+)
 from bursar.licenses.rest.bulk import BulkLicenseEnrollmentView
 
 _PLAN = r"^subscriptions/(?P<plan_uuid>[^/]+)"
