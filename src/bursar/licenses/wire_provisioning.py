@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from bursar.licenses import models, wire
+from bursar.licenses.service.reads import Renewals
 
 AGREEMENT_COLUMNS = {
     "enterprise_customer_uuid": "customer_uuid",
@@ -70,21 +71,14 @@ _TITLE_TAKEN = "The fields title, customer_agreement must make a unique set."
 """license-manager's words."""
 
 
-def agreement(row: models.Agreement, now: datetime) -> dict[str, Any]:
-    """An agreement with its active plans. Two queries more."""
-    plans = list(row.plans.select_related("agreement", "product__plan_type"))
-    active = [wire.minimal_plan(plan, now) for plan in plans if plan.is_active]
-    return {**wire.minimal_agreement(row, plans, now), "subscriptions": active}
-
-
-def made_plan(plan: models.Plan, now: datetime) -> dict[str, Any]:
+def made_plan(plan: models.Plan, renewals: Renewals, now: datetime) -> dict[str, Any]:
     """A plan as it was set up, with the ``reason`` of its last change."""
-    return {**wire.minimal_plan(plan, now), **_as_set_up(plan)}
+    return {**wire.minimal_plan(plan, renewals, now), **_as_set_up(plan)}
 
 
-def changed_plan(plan: models.Plan, now: datetime) -> dict[str, Any]:
+def changed_plan(plan: models.Plan, renewals: Renewals, now: datetime) -> dict[str, Any]:
     """The same after a change: license-manager leaves some of it out then."""
-    shape = made_plan(plan, now)
+    shape = made_plan(plan, renewals, now)
     return {name: value for name, value in shape.items() if name not in _NOT_AFTER_CHANGE}
 
 

@@ -3,14 +3,14 @@
 Every refusal is a 400 with ``error``, as clients expect it; what is our own fault stays a 500.
 """
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
 
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.exceptions import ParseError, ValidationError
-from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -20,8 +20,9 @@ from bursar.identity import api as identity
 from bursar.lib import clock
 from bursar.lib.errors import NotFoundError
 from bursar.lib.rest import body_of, parse_uuid
-from bursar.licenses import models, wire_provisioning
+from bursar.licenses import models, wire, wire_provisioning
 from bursar.licenses.data import AgreementNotFound, FieldsRefused, PlanNotFound
+from bursar.licenses.rest.paging import PlainPages
 from bursar.licenses.rest.permissions import check_provisioner
 from bursar.licenses.rest.provisioning_schemas import (
     PRODUCT_REQUIRED,
@@ -30,20 +31,18 @@ from bursar.licenses.rest.provisioning_schemas import (
     NewAgreementSerializer,
     NewPlanSerializer,
     PlanChangeSerializer,
+    ProvisionedPlanPageSerializer,
     ProvisionedPlanSerializer,
     RefusedSerializer,
 )
-from bursar.licenses.service import agreements, provisioning, set_up
+from bursar.licenses.rest.schemas import AgreementSerializer
+from bursar.licenses.service import agreements, provisioning, reads, set_up
 from bursar.outbox.api import idempotent
+
+_Shape = Callable[[models.Plan, reads.Renewals, datetime], dict[str, Any]]
 
 REFUSED = OpenApiResponse(RefusedSerializer, "`error` says what to change.")
 MISSING = OpenApiResponse(RefusedSerializer, "There is none.")
-
-
-class PlainPages(PageNumberPagination):
-    """``count``, ``next``, ``previous``, ``results``: always a hundred."""
-
-    page_size: ClassVar[int] = 100  # type: ignore[misc]
 
 
 class ProvisioningView(APIView):
@@ -92,7 +91,7 @@ class AgreementsView(ProvisioningView):
         tags=["licenses"],
         request=NewAgreementSerializer,
         responses={
-            201: OpenApiResponse(OpenApiTypes.OBJECT, "The agreement with its active plans."),
+            201: OpenApiResponse(AgreementSerializer, "With its active plans."),
             400: REFUSED,
         },
     )
@@ -116,7 +115,7 @@ class AgreementView(ProvisioningView):
         summary="Read an agreement",
         tags=["licenses"],
         responses={
-            200: OpenApiResponse(OpenApiTypes.OBJECT, "The agreement with its active plans."),
+            200: OpenApiResponse(AgreementSerializer, "With its active plans."),
             404: MISSING,
         },
     )
@@ -129,7 +128,7 @@ class AgreementView(ProvisioningView):
         tags=["licenses"],
         request=AgreementChangeSerializer,
         responses={
-            200: OpenApiResponse(OpenApiTypes.OBJECT, "The agreement with its active plans."),
+            200: OpenApiResponse(AgreementSerializer, "With its active plans."),
             400: OpenApiResponse(OpenApiTypes.ANY, "What to change: `error`, or a sentence by itself."),
             404: MISSING,
         },
@@ -148,10 +147,11 @@ class AgreementView(ProvisioningView):
 
 
 def _show_agreement(agreement_uuid: str) -> dict[str, Any]:
-    agreement = models.Agreement.objects.filter(pk=parse_uuid(agreement_uuid)).first()
+    agreement = reads.find_agreement(parse_uuid(agreement_uuid))
     if agreement is None:
         raise AgreementNotFound("")
-    return wire_provisioning.agreement(agreement, clock.now())
+    (frame,) = reads.find_frames([agreement])
+    return wire.full_agreement(frame, clock.now(), active_plans_only=True)
 
 
 class ProvisionedPlansView(ProvisioningView):
@@ -167,7 +167,7 @@ class ProvisionedPlansView(ProvisioningView):
             OpenApiParameter("page", int),
         ],
         responses={
-            200: OpenApiResponse(ProvisionedPlanSerializer(many=True), "`results` of a page."),
+            200: ProvisionedPlanPageSerializer,
             400: REFUSED,
         },
     )
@@ -177,8 +177,10 @@ class ProvisionedPlansView(ProvisioningView):
         plans = set_up.select_plans(customer_uuid=parse_uuid(customer) if customer else None)
         pages = PlainPages()
         page = pages.paginate_queryset(plans, request, view=self) or []
+        renewals = reads.find_renewals({plan.agreement_id for plan in page})
         now = clock.now()
-        return pages.get_paginated_response([wire_provisioning.made_plan(plan, now) for plan in page])
+        shown = [wire_provisioning.made_plan(plan, renewals, now) for plan in page]
+        return pages.get_paginated_response(shown)
 
     @extend_schema(
         summary="Make a plan with its licenses",
@@ -201,8 +203,7 @@ class ProvisionedPlansView(ProvisioningView):
             )
         except AgreementNotFound as error:
             raise ValidationError({"customer_agreement": [error.message]}) from error
-        plan = _get_plan(str(plan_uuid))
-        return Response(wire_provisioning.made_plan(plan, clock.now()), status=201)
+        return Response(_show(_get_plan(str(plan_uuid))), status=201)
 
 
 class ProvisionedPlanView(ProvisioningView):
@@ -217,7 +218,7 @@ class ProvisionedPlanView(ProvisioningView):
     )
     def get(self, request: Request, plan_uuid: str) -> Response:
         """Active or not; ``change_reason`` is that of the last change."""
-        return Response(wire_provisioning.made_plan(_get_plan(plan_uuid), clock.now()))
+        return Response(_show(_get_plan(plan_uuid)))
 
     @extend_schema(
         summary="Change a plan, and add licenses to it",
@@ -240,7 +241,11 @@ class ProvisionedPlanView(ProvisioningView):
             by=identity.get_caller(request).lms_user_id,
             reason=sent["change_reason"],
         )
-        return Response(wire_provisioning.changed_plan(_get_plan(plan_uuid), clock.now()))
+        return Response(_show(_get_plan(plan_uuid), wire_provisioning.changed_plan))
+
+
+def _show(plan: models.Plan, shape: _Shape = wire_provisioning.made_plan) -> dict[str, Any]:
+    return shape(plan, reads.find_renewals([plan.agreement_id]), clock.now())
 
 
 def _get_plan(plan_uuid: str) -> models.Plan:

@@ -9,6 +9,7 @@ from bursar.lib.problems import check_line, check_moment
 from bursar.lib.rest import UuidField
 from bursar.licenses.data import CopiedStatuses
 from bursar.licenses.models import Plan, Product
+from bursar.licenses.rest.schemas import MinimalPlanSerializer, PlainPageSerializer
 
 CHANGE_REASONS = (
     "new", "incorrect_user_input", "delayed_payment", "organization_requested_change", "other",
@@ -173,22 +174,15 @@ class RenewalSerializer(serializers.Serializer[Any]):
     enterprise_customer_uuid = serializers.UUIDField()
 
 
-class ChangedPlanSerializer(serializers.Serializer[Any]):
-    """A plan after a change."""
+class RenewalPageSerializer(PlainPageSerializer):
+    """Renewals, a hundred at a time."""
 
-    title = serializers.CharField()
-    uuid = serializers.UUIDField()
-    start_date = serializers.DateTimeField()
-    expiration_date = serializers.DateTimeField()
-    enterprise_customer_uuid = serializers.UUIDField()
-    enterprise_catalog_uuid = serializers.UUIDField(allow_null=True)
-    is_active = serializers.BooleanField()
-    is_revocation_cap_enabled = serializers.BooleanField()
-    days_until_expiration = serializers.IntegerField()
-    days_until_expiration_including_renewals = serializers.IntegerField()
-    is_locked_for_renewal_processing = serializers.BooleanField()
-    should_auto_apply_licenses = serializers.BooleanField(allow_null=True)
-    salesforce_opportunity_line_item = serializers.CharField(allow_null=True)
+    results = RenewalSerializer(many=True)
+
+
+class ProvisionedPlanSerializer(MinimalPlanSerializer):
+    """A plan as it was set up."""
+
     can_freeze_unused_licenses = serializers.BooleanField()
     customer_agreement = serializers.UUIDField()
     desired_num_licenses = serializers.IntegerField(allow_null=True)
@@ -201,12 +195,18 @@ class ChangedPlanSerializer(serializers.Serializer[Any]):
     change_reason = serializers.CharField(allow_null=True)
 
 
-class ProvisionedPlanSerializer(ChangedPlanSerializer):
-    """A plan as it was set up."""
+class ChangedPlanSerializer(ProvisionedPlanSerializer):
+    """A plan after a change."""
 
-    is_current = serializers.BooleanField()
-    created = serializers.DateTimeField()
-    plan_type = serializers.CharField(allow_null=True)
+    created = None  # type: ignore[assignment]  # left out
+    is_current = None  # type: ignore[assignment]  # left out
+    plan_type = None  # type: ignore[assignment]  # left out
+
+
+class ProvisionedPlanPageSerializer(PlainPageSerializer):
+    """Plans as they were set up, a hundred at a time."""
+
+    results = ProvisionedPlanSerializer(many=True)
 
 
 PRODUCT_REQUIRED = "An error occurred: Product is required."

@@ -13,11 +13,13 @@ from bursar.identity import api as identity
 from bursar.lib.rest import body_of, parse_uuid
 from bursar.licenses import api, models, wire_provisioning
 from bursar.licenses.data import RenewalImpossible, RenewalNotFound, RenewalProcessed
-from bursar.licenses.rest.provisioning import MISSING, REFUSED, PlainPages, ProvisioningView, read, refuse
+from bursar.licenses.rest.paging import PlainPages
+from bursar.licenses.rest.provisioning import MISSING, REFUSED, ProvisioningView, read, refuse
 from bursar.licenses.rest.provisioning_schemas import (
     NewRenewalSerializer,
     RefusedSerializer,
     RenewalChangeSerializer,
+    RenewalPageSerializer,
     RenewalSerializer,
 )
 from bursar.licenses.service import renewals, set_up
@@ -48,7 +50,7 @@ class RenewalsView(_RenewalsBase):
             OpenApiParameter("renewed_subscription_plan", OpenApiTypes.UUID),
             OpenApiParameter("page", int),
         ],
-        responses={200: OpenApiResponse(RenewalSerializer(many=True), "`results` of a page."), 400: REFUSED},
+        responses={200: RenewalPageSerializer, 400: REFUSED},
     )
     def get(self, request: Request) -> Response:
         """In the order in which they were made, a hundred on a page."""

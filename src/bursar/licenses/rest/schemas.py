@@ -156,7 +156,7 @@ class SubsidySerializer(serializers.Serializer[Any]):
     subsidy_checksum = serializers.CharField()
 
 
-class _PlainPageSerializer(serializers.Serializer[Any]):
+class PlainPageSerializer(serializers.Serializer[Any]):
     """A page."""
 
     count = serializers.IntegerField()
@@ -164,32 +164,32 @@ class _PlainPageSerializer(serializers.Serializer[Any]):
     previous = serializers.CharField(allow_null=True)
 
 
-class PlanPageSerializer(_PlainPageSerializer):
+class PlanPageSerializer(PlainPageSerializer):
     """Plans, a hundred at a time."""
 
     results = PlanSerializer(many=True)
 
 
-class AgreementPageSerializer(_PlainPageSerializer):
+class AgreementPageSerializer(PlainPageSerializer):
     """Agreements, a hundred at a time."""
 
     results = AgreementSerializer(many=True)
 
 
-class AdminLicensePageSerializer(_PlainPageSerializer):
+class AdminLicensePageSerializer(PlainPageSerializer):
     """Licenses of an address, a hundred at a time."""
 
     results = AdminLicenseSerializer(many=True)
 
 
-class LicensePageSerializer(_PlainPageSerializer):
+class LicensePageSerializer(PlainPageSerializer):
     """Licenses of a plan."""
 
     num_pages = serializers.IntegerField()
     results = LicenseSerializer(many=True)
 
 
-class LearnerLicensePageSerializer(_PlainPageSerializer):
+class LearnerLicensePageSerializer(PlainPageSerializer):
     """One's own licenses at a customer."""
 
     num_pages = serializers.IntegerField()

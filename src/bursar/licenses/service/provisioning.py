@@ -16,6 +16,7 @@ from bursar.licenses import models
 from bursar.licenses.data import FieldsRefused, PlanNotFound
 from bursar.licenses.service import revocation, seats
 from bursar.licenses.service.agreements import check_catalog, lock_agreement, lock_plans
+from bursar.licenses.service.plans import reopened
 
 PROVISIONING = "licenses.provisioning"
 """The kind of its jobs."""
@@ -67,9 +68,7 @@ def change_plan(*, plan_uuid: UUID, changes: Mapping[str, Any], by: int | None, 
     plan = plans.pop(plan_uuid)
     _check(plan, changes)
     stop_auto_apply(plans.values(), by=by, reason=reason)
-    expires_at = changes.get("expires_at")
-    is_prolonged = expires_at is not None and expires_at != plan.expires_at and expires_at > clock.now()
-    again = {"is_expiration_processed": False, "unlinked_at": None} if is_prolonged else {}
+    again = reopened(changes["expires_at"]) if "expires_at" in changes else {}
     _save(plan, {**changes, **again}, by=by, reason=reason)
     provision(plan, by=by)
 
