@@ -5,7 +5,8 @@
 and ``unlink_learners`` and ``leave`` take it back. ``create_invite_key``, ``list_invite_keys``,
 ``switch_invite_key``, ``switch_universal_link`` and ``link_by_key`` are about links that people open.
 ``enroll_in_bulk`` gets people into runs at a customer's expense, and ``rehearse_in_bulk`` says what it
-would do; ``end_sponsorships``, ``end_learner_sponsorships`` and ``cancel_fulfillment`` end it.
+would do; ``end_sponsorships``, ``end_learner_sponsorships`` and ``cancel_fulfillment`` end it;
+with ``replace_licenses`` other licenses pay from then on.
 ``choose_customer`` says for which of their customers a learner acts, ``change_portals`` what a customer's
 portals show. ``save_customers`` makes customers as a world file wants them.
 """
@@ -34,6 +35,7 @@ from bursar.customers.service.organizations import (
     get_customer,
     save_customers,
 )
+from bursar.customers.service.renewing import replace_licenses
 from bursar.customers.service.switching import change_portals
 from bursar.customers.service.unlinking import leave, unlink_learners
 
@@ -59,6 +61,7 @@ __all__ = [
     "list_unenrolled",
     "make_admins",
     "rehearse_in_bulk",
+    "replace_licenses",
     "save_customers",
     "save_for_later",
     "switch_invite_key",

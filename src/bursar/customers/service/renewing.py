@@ -18,13 +18,21 @@ def pay_with_renewed(deliveries: Sequence[Delivery[LicenseRenewed]]) -> None:
     """Reaction: has renewed licenses pay for what those before paid for, which ends with them from then on.
 
     It needs no inbox: once done, nothing is paid for by the licenses before.
-    Effects: a transaction for each delivery; a constant number of statements for each 1,000 places.
     """
     for delivery in deliveries:
         renewed = {fact.prior_license_uuid: fact.license_uuid for fact in delivery.facts}
-        with transaction.atomic(durable=True):
-            _move_fulfillments(renewed, by=delivery.by)
-            _move_waiting(renewed, by=delivery.by)
+        replace_licenses(renewed, by=delivery.by)
+
+
+@transaction.atomic(durable=True)
+def replace_licenses(renewed: Mapping[UUID, UUID], *, by: int | None) -> None:
+    """Has licenses pay for what others paid for, and what waits to be paid for by them. Repeatable.
+
+    ``renewed`` has the license that pays from now on by the one that did: 1,000 at most.
+    Effects: two statements if nothing is paid for, else a constant number for each 1,000 places.
+    """
+    _move_fulfillments(renewed, by=by)
+    _move_waiting(renewed, by=by)
 
 
 def _move_fulfillments(renewed: Mapping[UUID, UUID], *, by: int | None) -> None:

@@ -14,7 +14,7 @@ from bursar.events.licenses import LICENSES_EXPIRED, LicenseExpired
 from bursar.lib import clock, sets
 from bursar.licenses import models
 from bursar.licenses.data import LIVE, Sweep
-from bursar.licenses.service import plans, seats
+from bursar.licenses.service import plans, renewing, seats
 from bursar.licenses.service.sweeping import sweep
 from bursar.outbox import api as outbox
 from bursar.outbox.data import Delivery
@@ -42,7 +42,13 @@ def expire_plans() -> Sweep:
     stuck = models.Plan.objects.filter(over & waits, renewal__effective_at__lt=moment - _PATIENCE)
     for plan_uuid in stuck.values_list("pk", flat=True):
         log.warning("an expired plan waits for its renewal", extra={"plan": str(plan_uuid)})
-    return sweep("expire_plans", list(due.values_list("pk", flat=True)), _expire)
+    return sweep("expire_plans", list(due.values_list("pk", flat=True)), _pass_on_and_expire)
+
+
+def _pass_on_and_expire(plan_uuid: UUID) -> int | None:
+    """First what is another context's: after a crash in between it is done again."""
+    renewing.pass_on_payments(plan_uuid)
+    return _expire(plan_uuid)
 
 
 @transaction.atomic(durable=True)

@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from bursar.customers import api as customers
 from bursar.events.licenses import LICENSES_RENEWED, LicenseRenewed
 from bursar.lib import clock, sets
 from bursar.lib.errors import DomainError
@@ -100,6 +101,20 @@ def process_renewal(*, renewal_id: int, by: int | None) -> Renewed:
     done = {"renewed_plan": plan, "is_processed": True, "processed_at": moment}
     save_row(renewal, done, by=by, reason=_REASON)
     return _renewed(renewal, copied, is_new=True)
+
+
+def pass_on_payments(plan_uuid: UUID) -> None:
+    """Has renewed licenses pay for what those of the plan came to pay for since then. Repeatable.
+
+    For a plan that is over: it was renewed hours before, and used until its end.
+    Effects: a query, and for each 1,000 renewed licenses one more and ``customers.api.replace_licenses``.
+    """
+    licenses = models.License.objects.filter(plan=plan_uuid, renewed_to__isnull=False).order_by("pk")
+    rows = licenses.values_list("pk", "renewed_to_id")
+    chunk = list(rows[: sets.CHUNK])
+    while chunk:
+        customers.replace_licenses(dict(chunk), by=None)
+        chunk = list(rows.filter(pk__gt=chunk[-1][0])[: sets.CHUNK])
 
 
 def default_title(prior_title: str, effective_at: datetime) -> str:

@@ -19,6 +19,7 @@ from bursar.outbox import api as outbox
 from bursar.outbox.models import Event
 from tests.cast import ALICE, BOB, CS50_RUN, DANA, ERIN, PYTHON_RUN, Organization
 from tests.statements import counted
+from tests.threads import at_once
 
 
 def renewal_of(plan: Plan, *, count: int = 5, **fields: Any) -> models.Renewal:
@@ -260,6 +261,49 @@ def test_the_renewed_license_pays_so_that_taking_it_back_ends_what_it_pays_for(a
     outbox.relay()
     assert place_of_bob() == (AUDIT, True)
     assert Fulfillment.objects.get().is_revoked
+
+
+def test_what_the_old_license_came_to_pay_for_is_passed_on_when_its_plan_is_over(
+    acme: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = acme.plan(free=1, days_left=1)
+    (mine,) = give(plan, BOB.email)
+    renewed = process(renewal_of(plan, effective_at=plan.expires_at))
+    outbox.relay()
+    pay(BOB.email, mine)
+
+    over = plan.expires_at + timedelta(hours=1)
+    monkeypatch.setattr(clock, "now", lambda: over)
+    licenses.expire_plans()
+    outbox.relay()
+
+    assert place_of_bob() == ("verified", True)
+    licenses.revoke(plan_uuid=renewed.pk, addresses=[BOB.email], by=None)
+    outbox.relay()
+    assert place_of_bob() == (AUDIT, True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_renewal_that_two_process_at_once_is_processed_once(acme: Organization) -> None:
+    plan = acme.plan(free=40)
+    give(plan, *(f"{number}@acme.test" for number in range(30)))
+    renewal = renewal_of(plan, count=40)
+
+    def renew() -> bool:
+        return licenses.process_renewal(renewal_id=renewal.pk, by=None).is_new
+
+    def assign_more() -> int:
+        return len(give(plan, *(f"{number}@acme.test" for number in range(30, 40))))
+
+    first, second, more = at_once(renew, renew, assign_more)
+
+    assert sorted([first, second]) == [False, True]
+    assert more == 10
+    renewal.refresh_from_db()
+    copied = counts_on(renewal.renewed_plan_id)
+    assert copied == licenses.count_by_status(renewal.renewed_plan_id)
+    assert copied[Status.ASSIGNED] in (30, 40)
+    assert models.License.objects.exclude(renewed_to=None).count() == copied[Status.ASSIGNED]
 
 
 def test_what_the_renewed_license_pays_for_already_is_paid_for_once(acme: Organization) -> None:
