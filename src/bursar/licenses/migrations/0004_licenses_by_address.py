@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('licenses', '0002_renewals_and_wordings'),
+        ('licenses', '0003_auto_scaling_limits'),
     ]
 
     operations = [
