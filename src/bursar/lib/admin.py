@@ -3,7 +3,9 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
 from simple_history.admin import SimpleHistoryAdmin
 
 
@@ -24,3 +26,13 @@ class ReadOnlyAdmin(admin.ModelAdmin[Any]):
 
 class ReadOnlyHistoryAdmin(ReadOnlyAdmin, SimpleHistoryAdmin):  # type: ignore[misc]
     """The same, with the history of each row."""
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        try:
+            self.opts.pk.to_python(unquote(object_id))
+        except ValidationError as error:  # simple_history would ask the database for it
+            raise Http404 from error
+        response: HttpResponse = super().history_view(request, object_id, extra_context)
+        return response

@@ -146,9 +146,12 @@ class NewRenewalSerializer(RenewalChangeSerializer):
 
 
 class RefusedSerializer(serializers.Serializer[Any]):
-    """What has to change: a sentence, or sentences by field."""
+    """What has to change."""
 
-    error = serializers.JSONField()
+    error = serializers.JSONField(required=False, help_text="A sentence, or sentences by field.")
+    detail = serializers.CharField(
+        required=False, help_text="Instead of `error`, of an address that cannot be read."
+    )
 
 
 class RenewalSerializer(serializers.Serializer[Any]):
