@@ -51,4 +51,22 @@ JOB_KINDS: tuple[JobKind, ...] = (
         roles=(ADMIN, OPERATOR, PROVISIONER),
         csv_columns=(("row", "batch"), ("count", "licenses"), ("outcome", "outcome")),
     ),
+    # Staff assign a plan's licenses to the addresses of a file.
+    JobKind(
+        name=licenses.ASSIGNMENT,
+        title=lambda: gettext("Assign licenses to the addresses of a file"),
+        run=licenses.assign_chunk,
+        describe=licenses.describe_line,
+        roles=(ADMIN, OPERATOR),
+        csv_columns=(("row", "line"), *_OF_LICENSES, ("message", "message")),
+    ),
+    # Staff move licenses to another plan.
+    JobKind(
+        name=licenses.TRANSFER,
+        title=lambda: gettext("Move licenses to another plan"),
+        run=licenses.transfer_chunk,
+        describe=licenses.describe_named,
+        roles=(ADMIN, OPERATOR),
+        csv_columns=(*_OF_LICENSES, ("message", "message")),
+    ),
 )

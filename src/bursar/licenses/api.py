@@ -49,19 +49,36 @@ from bursar.licenses.service.revocation import (
     revoke_matching,
     start_revoking_all,
 )
+from bursar.licenses.service.rollout import (
+    ASSIGNMENT,
+    assign_chunk,
+    describe_line,
+    rehearse_assigning,
+    start_assigning,
+)
 from bursar.licenses.service.scaling import scale_plans
 from bursar.licenses.service.seats import hold, list_stale_holds, release
+from bursar.licenses.service.transfers import (
+    TRANSFER,
+    describe_named,
+    rehearse_transfer,
+    start_transferring,
+    transfer_chunk,
+)
 from bursar.licenses.service.unlinking import unlink_expired_learners
 from bursar.licenses.service.utilization import send_utilization_notices
 
 __all__ = [
+    "ASSIGNMENT",
     "BULK_ENROLLMENT",
     "PROVISIONING",
     "REMINDER",
     "REVOCATION",
+    "TRANSFER",
     "activate",
     "activate_for",
     "assign",
+    "assign_chunk",
     "auto_apply",
     "check_counts",
     "count_by_status",
@@ -69,6 +86,8 @@ __all__ = [
     "describe_batch",
     "describe_item",
     "describe_license",
+    "describe_line",
+    "describe_named",
     "enroll_chunk",
     "expire_plans",
     "find_holders",
@@ -84,7 +103,9 @@ __all__ = [
     "process_renewal",
     "provision_batches",
     "purge_personal_data",
+    "rehearse_assigning",
     "rehearse_bulk_enrollment",
+    "rehearse_transfer",
     "release",
     "remind",
     "remind_all",
@@ -98,8 +119,11 @@ __all__ = [
     "scale_plans",
     "send_receipt",
     "send_utilization_notices",
+    "start_assigning",
     "start_bulk_enrollment",
     "start_revoking_all",
+    "start_transferring",
     "tell_story",
+    "transfer_chunk",
     "unlink_expired_learners",
 ]

@@ -254,6 +254,44 @@ class ScalingOutcome:
     refusal: Refusal | None = None
 
 
+FileLine = tuple[int, str]
+"""A line of a file, numbered as a spreadsheet does, and the text where an address should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsedAssigning:
+    """What assigning the addresses of a file would do now.
+
+    ``needed_count``: how many free seats the new people need; a seat that is held for one of them is not
+    among them. ``bad_lines``: the first of those that are no address.
+    """
+
+    new_count: int
+    kept_count: int
+    repeated_count: int
+    bad_count: int
+    bad_lines: tuple[FileLine, ...]
+    needed_count: int
+    free_count: int
+    unavailable_reason: str | None
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether it may begin."""
+        has_work = self.new_count + self.kept_count > 0
+        return has_work and self.unavailable_reason is None and self.needed_count <= self.free_count
+
+
+@dataclass(frozen=True, slots=True)
+class TransferOutcome:
+    """What becomes of a license that is to go to another plan. ``named``: as it was asked for."""
+
+    named: str
+    email: str | None = None
+    is_moved: bool = False
+    refusal: Refusal | None = None
+
+
 class PlanNotFound(NotFoundError):
     """There is no such plan, or it is another customer's."""
 
@@ -270,6 +308,12 @@ class NotEnoughLicenses(DomainError):
     """More seats were asked for than are free (fields ``free`` and ``needed``). Nothing was taken."""
 
     code = "not_enough_licenses"
+
+
+class TransferImpossible(DomainError):
+    """Licenses go to another plan of the same agreement, and to no other."""
+
+    code = "transfer_impossible"
 
 
 class NotEnoughRevocations(DomainError):
