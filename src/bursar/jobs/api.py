@@ -7,7 +7,14 @@ from datetime import timedelta
 
 from bursar.jobs import models
 from bursar.jobs.data import ENDED
-from bursar.jobs.reading import count_failed, find_job, get_job, read_results, results_address
+from bursar.jobs.reading import (
+    count_failed,
+    find_job,
+    get_job,
+    list_jobs_with,
+    read_results,
+    results_address,
+)
 from bursar.jobs.registry import register
 from bursar.jobs.starting import cancel, on_new_work, start
 from bursar.jobs.working import retry_failed, run
@@ -20,6 +27,7 @@ __all__ = [
     "count_failed",
     "find_job",
     "get_job",
+    "list_jobs_with",
     "on_new_work",
     "purge",
     "read_results",

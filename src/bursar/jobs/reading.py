@@ -1,13 +1,15 @@
 """Reading jobs and their results."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from functools import reduce
+from operator import or_
 from uuid import UUID
 
 import orjson
 from django.conf import settings
 from django.core import signing
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from bursar.jobs import models
@@ -30,6 +32,13 @@ def get_job(job_uuid: UUID) -> Job:
     if job is None:
         raise JobNotFound(_("There is no such job."))
     return job
+
+
+def list_jobs_with(*, customer_uuid: UUID, parameters: Mapping[str, str], limit: int) -> list[Job]:
+    """The customer's newest jobs that have one of these parameters. Two queries."""
+    named = reduce(or_, (Q(**{f"parameters__{name}": value}) for name, value in parameters.items()))
+    rows = models.Job.objects.filter(named, customer_uuid=customer_uuid).order_by("-created_at", "uuid")
+    return to_jobs(rows[:limit])
 
 
 def select_jobs(

@@ -86,6 +86,12 @@ def find_messages(about: Collection[str]) -> list[Message]:
     return [as_data(row) for row in rows]
 
 
+def find_messages_to(addresses: Collection[str], *, about: str) -> list[Message]:
+    """The messages to any of these addresses about things that begin so (``license:``), the newest first."""
+    rows = models.Message.objects.filter(email__in=set(addresses), about__startswith=about)
+    return [as_data(row) for row in rows.order_by("-created_at", "template", "email")]
+
+
 def as_data(row: models.Message) -> Message:
     return Message(
         uuid=row.uuid,
