@@ -71,9 +71,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return defaults.page_not_found(request, exception)
 
 
-def too_large(request: HttpRequest) -> HttpResponse:
-    """413"""
-    return answer(request, 413, _("The request body is larger than the limit of 10 MB."))
+def too_large(request: HttpRequest, limit: int) -> HttpResponse:
+    """413. The limit is in bytes."""
+    text = _("The request body is larger than the limit of %(limit)s MB.") % {"limit": limit // 1024**2}
+    return answer(request, 413, text)
 
 
 def failed(request: HttpRequest) -> HttpResponse:

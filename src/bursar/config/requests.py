@@ -19,6 +19,7 @@ access = logging.getLogger("bursar.access")
 HEADER = "X-Request-ID"
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 _SECRET_PARTS = ("token", "activation_key")  # these parts of paths let their bearer in
+_STAFF_FILES = re.compile(r"/admin/licenses/plan/[^/]+/(assign|transfer)/")
 _UNREMARKABLE = ("/livez", "/readyz", "/static/")
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -74,12 +75,17 @@ def _loggable_path(request: HttpRequest) -> str:
 
 
 def limit_bodies(get_response: GetResponse) -> GetResponse:
-    """Middleware: refuses a body over 10 MB before any of it is read, and text that no database can store."""
+    """Middleware: refuses a body over 10 MB before any of it is read, and text that no database can store.
+
+    Files that staff upload may be larger: they wait in a temporary file, and are read line by line.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         length = request.META.get("CONTENT_LENGTH") or "0"
-        if length.isdigit() and int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            return _close(errors.too_large(request))
+        is_file = _STAFF_FILES.match(request.path) is not None
+        limit = settings.STAFF_UPLOAD_MAX_SIZE if is_file else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if length.isdigit() and int(length) > limit:
+            return _close(errors.too_large(request, limit))
         if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
             return errors.answer(request, 400, "A NUL character is not allowed in an address.")
         return get_response(request)

@@ -256,6 +256,7 @@ EDX_API_KEY = env.str("BURSAR_EDX_API_KEY", default="").strip() or None
 
 # REST
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+STAFF_UPLOAD_MAX_SIZE = 64 * 1024 * 1024  # half a million lines with an address and a name
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
