@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
 from django.utils.translation import gettext_lazy as _
@@ -69,6 +70,24 @@ class Agreement(models.Model):
 
     def __str__(self) -> str:
         return self.customer_name or str(self.customer_uuid)
+
+    def clean(self) -> None:
+        """What learners read after the expiry is told completely, or not at all."""
+        texts = {name: (getattr(self, name) or "").strip() for name in _EXPIRATION_TEXTS}
+        missing = [name for name, text in texts.items() if not text]
+        if missing and (self.has_custom_expiration_messaging or len(missing) < len(texts)):
+            sentence = _("Give header, text, button and its address, or none of them and switch it off.")
+            raise ValidationError(dict.fromkeys(missing, sentence))
+        address = texts["expiration_button_url"]
+        if address and not address.lower().startswith(("http://", "https://")):
+            raise ValidationError(
+                {"expiration_button_url": _("The address must begin with https:// or http://.")}
+            )
+
+
+_EXPIRATION_TEXTS = (
+    "expiration_modal_header", "expiration_modal_text", "expiration_button_label", "expiration_button_url",
+)  # fmt: skip
 
 
 class PlanType(models.Model):
@@ -156,6 +175,11 @@ class Plan(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    def clean(self) -> None:
+        """Says it in better words than the constraint."""
+        if self.starts_at and self.expires_at and self.expires_at <= self.starts_at:
+            raise ValidationError({"expires_at": _("A plan must expire after it starts.")})
 
 
 class License(models.Model):

@@ -15,7 +15,7 @@ from bursar.lib import emails
 from bursar.lib.outcomes import Refusal
 from bursar.licenses.data import BulkRow
 
-_EMAIL_HEADERS = frozenset({"email", "e-mail", "emails", "email address", "email_address", "user_email"})
+EMAIL_HEADERS = frozenset({"email", "e-mail", "emails", "email address", "email_address", "user_email"})
 _RUN_HEADERS = frozenset(
     {"course_run_key", "course run key", "course key", "course_key", "course run", "course"}
 )
@@ -91,7 +91,7 @@ def _records(text: str) -> Iterator[tuple[int, list[str]]]:
 def _find_columns(cells: Sequence[str]) -> _Columns | None:
     """Where the columns are, if this line is a header."""
     names = [cell.lower() for cell in cells]
-    email = next((place for place, name in enumerate(names) if name in _EMAIL_HEADERS), None)
+    email = next((place for place, name in enumerate(names) if name in EMAIL_HEADERS), None)
     if email is None:
         return None
     run = next((place for place, name in enumerate(names) if name in _RUN_HEADERS), len(names))

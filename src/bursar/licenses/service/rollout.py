@@ -58,8 +58,8 @@ def start_assigning(
 
     Errors: PlanNotFound, PlanUnavailable, NotEnoughLicenses (more people are new than seats are free now;
     later each chunk sees for itself), InvalidInputError.
-    Effects: reads as ``rehearse_assigning``; a statement for each 1,000 lines. Needs 300 bytes of memory for
-    each line.
+    Effects: reads as ``rehearse_assigning``; a statement for each 1,000 lines. 400,000 lines take ten seconds
+    and 200 MB of memory.
     """
     plan = _get_plan(plan_uuid)
     seats.check_usable(plan, clock.now())
