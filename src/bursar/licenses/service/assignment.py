@@ -217,6 +217,7 @@ def _refused(plan: models.Plan, approval: LicenseRequestApproved, code: str) -> 
     )
 
 
+@seats.begins_again
 @transaction.atomic(durable=True)
 def activate(*, activation_key: UUID, email: str, lms_user_id: int) -> UUID:
     """Activates the license with this key for its holder and returns its uuid. Repeatable.
@@ -229,6 +230,8 @@ def activate(*, activation_key: UUID, email: str, lms_user_id: int) -> UUID:
     own, _plan = plans.get_own_license(activation_key=activation_key, email=email)
     plan = seats.lock_plan(own.plan_uuid)
     license_ = models.License.objects.get(pk=own.uuid)
+    if license_.plan_id != plan.pk:
+        raise seats.LicenseMoved
     moment = clock.now()
     plans.check_not_revoked(license_.status)
     if license_.status == Status.ASSIGNED:

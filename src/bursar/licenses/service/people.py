@@ -11,7 +11,7 @@ from bursar.identity.data import StandIns, moved_addresses
 from bursar.lib import clock, sets
 from bursar.licenses import models
 from bursar.licenses.data import LIVE
-from bursar.licenses.service import resetting
+from bursar.licenses.service import resetting, seats
 from bursar.outbox import api as outbox
 from bursar.outbox.data import Delivery
 
@@ -19,6 +19,7 @@ FOLLOW_ADDRESSES = "licenses.follow_addresses"
 FORGET_RETIRED_PEOPLE = "licenses.forget_retired_people"
 
 
+@seats.begins_again
 @transaction.atomic(durable=True)
 def follow_addresses(deliveries: Sequence[Delivery[AddressConfirmed]]) -> None:
     """Moves licenses and holds from a person's former address to the one they confirmed.
@@ -50,6 +51,7 @@ def _move(moved: Mapping[str, str]) -> None:
     _write_holds(plans, moved)
 
 
+@seats.begins_again
 @transaction.atomic(durable=True)
 def forget_retired_people(deliveries: Sequence[Delivery[PersonRetired]]) -> None:
     """Takes their licenses from retired people: live ones become free, revoked ones stay without an address.
@@ -67,6 +69,7 @@ def forget_retired_people(deliveries: Sequence[Delivery[PersonRetired]]) -> None
         _write_holds(plans, people.by_address)
 
 
+@seats.begins_again
 @transaction.atomic(durable=True)
 def retire_holder(*, lms_user_id: int, email: str | None) -> None:
     """Takes the licenses of one person, by account and by ``email`` (confirmed, normalized), from them.
@@ -86,12 +89,23 @@ def _let_go(theirs: Q, plans: Mapping[UUID, models.Plan]) -> None:
 
 
 def _lock_plans(licenses: Q, holds: Q | None = None) -> dict[UUID, models.Plan]:
-    """Locks the plans of these licenses and holds, in the order of their keys, as who takes seats does."""
+    """Locks the plans of these licenses and holds, in the order of their keys, as who takes seats does.
+
+    Errors: LicenseMoved, when one went to another plan before we had the lock.
+    """
+    concerned = _find_plans(licenses, holds)
+    rows = models.Plan.objects.select_for_update().filter(pk__in=concerned).order_by("pk")
+    locked = {plan.pk: plan for plan in rows}
+    if not _find_plans(licenses, holds) <= locked.keys():
+        raise seats.LicenseMoved
+    return locked
+
+
+def _find_plans(licenses: Q, holds: Q | None) -> set[UUID]:
     concerned = set(models.License.objects.filter(licenses).values_list("plan_id", flat=True))
     if holds is not None:
         concerned |= set(models.Hold.objects.filter(holds).values_list("plan_id", flat=True))
-    plans = models.Plan.objects.select_for_update().filter(pk__in=concerned).order_by("pk")
-    return {plan.pk: plan for plan in plans}
+    return concerned
 
 
 def _write_addresses(changes: Sequence[tuple[UUID, str]]) -> None:

@@ -1,7 +1,9 @@
 """Seats of a plan: the lock, what is free, holds."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
+from functools import wraps
+from typing import ParamSpec, TypeVar
 from uuid import UUID
 
 from django.db import transaction
@@ -21,6 +23,9 @@ from bursar.licenses.data import (
     Status,
 )
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
 
 def lock_plan(plan_uuid: UUID) -> models.Plan:
     """The plan's row, locked until the transaction ends."""
@@ -28,6 +33,27 @@ def lock_plan(plan_uuid: UUID) -> models.Plan:
         return models.Plan.objects.select_for_update().get(pk=plan_uuid)
     except models.Plan.DoesNotExist:
         raise PlanNotFound(_("There is no such subscription plan.")) from None
+
+
+class LicenseMoved(Exception):
+    """A license went to another plan before we had the lock of its own."""
+
+
+def begins_again(command: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Has a command that begins with a license begin again when that has gone to another plan meanwhile.
+
+    In a new transaction: whoever holds a plan's lock does not wait for another one's, out of order.
+    """
+
+    @wraps(command)
+    def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        while True:
+            try:
+                return command(*args, **kwargs)
+            except LicenseMoved:
+                continue
+
+    return wrapper
 
 
 def unavailable_reason(plan: models.Plan, at: datetime) -> str | None:

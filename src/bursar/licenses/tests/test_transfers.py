@@ -15,6 +15,7 @@ from bursar.licenses.models import Plan as PlanRow
 from bursar.licenses.service.transfers import as_result, read_names
 from tests.cast import BOB, DANA, ERIN, GUS, NOWHERE, OLGA, Member, Organization
 from tests.statements import counted
+from tests.threads import at_once
 
 
 def give(plan: Plan, *members: Member) -> list[str]:
@@ -111,6 +112,30 @@ def test_a_chunk_takes_as_many_statements_for_200_and_may_be_done_twice(acme: Or
     assert for_one.count == for_many.count <= 11
     assert {each["outcome"] for each in again} == {"already_there"}
     assert licenses.count_by_status(to_plan.uuid) == {Status.ASSIGNED: 201}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_activates_a_license_while_it_moves_is_counted_where_it_is(acme: Organization) -> None:
+    plan, to_plan = acme.plan(free=20), acme.plan(free=0)
+    people = acme.learners(20)
+    keys = give(plan, *people)
+    activation_keys = dict(License.objects.values_list("email", "activation_key"))
+    parameters = {"plan_uuid": str(plan.uuid), "to_plan_uuid": str(to_plan.uuid), "moves_all": False}
+
+    def activate() -> None:
+        for each in people:
+            key = activation_keys[each.email]
+            assert key is not None
+            licenses.activate(activation_key=key, email=each.email, lms_user_id=each.lms_user_id)
+
+    def move() -> None:
+        for key in keys:
+            licenses.transfer_chunk(Work(NOWHERE, acme.uuid, None, parameters, [key]))
+
+    at_once(activate, move)
+
+    assert licenses.check_counts(mend=False) == []
+    assert licenses.count_by_status(to_plan.uuid) == {Status.ACTIVATED: 20}
 
 
 def test_licenses_stay_within_their_agreement(acme: Organization, globex: Organization) -> None:
