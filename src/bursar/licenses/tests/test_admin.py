@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -196,6 +197,23 @@ def test_a_file_that_cannot_be_used_says_what_to_mend(acme: Organization, conten
 
     assert said in page
     assert not Job.objects.exists()
+
+
+def test_only_the_pages_that_take_files_take_large_bodies(acme: Organization, settings: Any) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000
+    plan, browser = acme.plan(free=2), browser_of(OLGA)
+    lines = [f"many{number}@acme.test" for number in range(200)]
+
+    def send(slug: str) -> int:
+        return browser.post(page_of(plan, slug), {"file": csv_file(*lines)}).status_code
+
+    assert {slug: send(slug) for slug in ("assign", "transfer", "freeze")} == {
+        "assign": 200,
+        "transfer": 200,
+        "freeze": 413,
+    }
+    settings.STAFF_UPLOAD_MAX_SIZE = 2_000
+    assert send("assign") == 413
 
 
 def test_licenses_are_transferred_as_they_were_shown(acme: Organization) -> None:
