@@ -1,5 +1,6 @@
 """E-mail addresses as keys: two spellings of one address are one person."""
 
+import re
 import unicodedata
 
 from django.core.exceptions import ValidationError
@@ -11,6 +12,11 @@ RETIRED_DOMAIN = "retired.invalid"
 """Where the addresses of retired people lead: nowhere (RFC 2606)."""
 
 _check = EmailValidator()
+
+_PLAIN = re.compile(
+    r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.ASCII
+)
+"""Most addresses, all of them good: to find that out like this takes a tenth of the time."""
 
 
 def normalize(address: str) -> str:
@@ -28,6 +34,8 @@ def is_retired(address: str) -> bool:
 
 def is_valid(address: str) -> bool:
     """Whether a normalized address could receive mail, judged by its form alone."""
+    if len(address) <= MAX_LENGTH and _PLAIN.fullmatch(address):
+        return True
     if len(address) > MAX_LENGTH or any(ord(character) < 32 for character in address):
         return False
     local, _, domain = address.rpartition("@")
