@@ -66,6 +66,7 @@ NOTICE = Notice(greeting="Hello", closing="Your training team")
 RAW = (Path(__file__).parent / "raw" / "licenses" / f"{database}.sql").read_text()
 STATEMENTS_RAW = [RAW] if database == "postgres" else RAW.split(";\n")
 API = "/api/v1"
+BY_ADDRESS_IN_THE_MIDDLE = "list by address, in the middle"
 
 
 def main() -> int:
@@ -328,17 +329,22 @@ def compare_sizes(figures: Figures) -> None:
         "list of the portal": portal,
         "list by address": {"page_size": 100, "ordering": "user_email"},
         "list, page 20": {"page_size": 100, "page": 20},
+        "list, in the middle": {"page_size": 100, "page": "middle"},
+        BY_ADDRESS_IN_THE_MIDDLE: {"page_size": 100, "ordering": "user_email", "page": "middle"},
         "overview": {},
     }
     for name, query in reads.items():
         last = "overview/" if name == "overview" else ""
         small, large = list[float](), list[float]()
         for _ in range(ROUNDS):
-            for plan, times in ((SMALL_PLAN, small), (LARGE_PLAN, large)):
+            for plan, size, times in ((SMALL_PLAN, SMALL, small), (LARGE_PLAN, LARGE, large)):
                 path = f"subscriptions/{plan}/licenses/{last}"
-                times.append(seconds(lambda path=path, query=query: get(path, **query)))  # type: ignore[misc]
+                asked = {**query, "page": size // 200} if query.get("page") == "middle" else query
+                times.append(seconds(lambda path=path, asked=asked: get(path, **asked)))  # type: ignore[misc]
         ratio = median(map(truediv, large, small))
-        figures.add(f"{name}: 400,000 / 5,000", ratio, " x", at_most=SCALE_GOALS.get(database))
+        # In the middle of this order the database walks 140,000 entries of an index: measured, and said.
+        goal = None if name == BY_ADDRESS_IN_THE_MIDDLE else SCALE_GOALS.get(database)
+        figures.add(f"{name}: 400,000 / 5,000", ratio, " x", at_most=goal)
     licenses = f"subscriptions/{LARGE_PLAN}/licenses/"
     search = [seconds(lambda: get(licenses, search="ted1234", page_size=100)) for _ in range(ROUNDS)]
     figures.add("search in 400,000", median(search), " s", at_most=SEARCH_GOALS.get(database))
