@@ -11,7 +11,7 @@ from bursar.lib.errors import InvalidInputError
 from bursar.lib.outcomes import Saved
 from bursar.licenses import api as licenses
 from bursar.licenses.data import AgreementToSave, PlanToSave, Status
-from bursar.licenses.models import Agreement, Plan
+from bursar.licenses.models import Agreement, License, Plan
 from tests.cast import ACME, GLOBEX, NOWHERE, Organization
 
 
@@ -121,3 +121,16 @@ def test_a_revoked_license_is_replaced_by_a_free_one_and_a_stranger_is_named(acm
     assert unknown.refusal is not None
     assert unknown.refusal.code == "license_not_found"
     assert licenses.count_by_status(plan.uuid) == {Status.REVOKED: 1, Status.UNASSIGNED: 1}
+
+
+def test_freezing_takes_licenses_away_that_others_were_renewed_to(acme: Organization) -> None:
+    old, new = acme.plan(free=1), acme.plan(free=3)
+    (outcome,) = licenses.assign(plan_uuid=old.uuid, addresses=["bob@acme.test"], by=None)
+    # As after the new license was purged and became free.
+    free = License.objects.filter(plan=new.uuid).first()
+    License.objects.filter(pk=outcome.license_uuid).update(renewed_to=free)
+
+    assert licenses.freeze_unused(plan_uuid=new.uuid, by=None) == 3
+
+    assert licenses.count_by_status(new.uuid) == {}
+    assert License.objects.get(pk=outcome.license_uuid).renewed_to_id is None
