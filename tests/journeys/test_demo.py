@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.once]
 ROOT = Path(__file__).parents[2]
 MAIN_JOB = ROOT / "demo" / "main_job.sh"
 BULK = ROOT / "demo" / "bulk.sh"
+LICENSES = ROOT / "demo" / "licenses.sh"
 
 needs_setup = pytest.mark.skipif(
     not (ROOT / ".venv/bin/bursar").exists(), reason="`make setup` was not typed"
@@ -70,10 +71,13 @@ def test_the_demo_fails_when_nobody_answers(tmp_path: Path) -> None:
 
 
 @needs_setup
-def test_the_demo_of_bulk_enrollment_does_its_seven_steps_and_leaves_nothing(tmp_path: Path) -> None:
-    done = run(BULK, TMPDIR=str(tmp_path), DATABASE_URL="postgres://nobody@127.0.0.1:1/nothing")
+@pytest.mark.parametrize(("script", "count", "word"), [(BULK, 7, "seven"), (LICENSES, 6, "six")])
+def test_the_other_demos_do_their_steps_and_leave_nothing(
+    tmp_path: Path, script: Path, count: int, word: str
+) -> None:
+    done = run(script, TMPDIR=str(tmp_path), DATABASE_URL="postgres://nobody@127.0.0.1:1/nothing")
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.rstrip().endswith("All seven steps went as promised.")
-    assert steps(done.stdout) == [1, 2, 3, 4, 5, 6, 7]
+    assert done.stdout.rstrip().endswith(f"All {word} steps went as promised.")
+    assert steps(done.stdout) == list(range(1, count + 1))
     assert list(tmp_path.iterdir()) == []
