@@ -35,7 +35,7 @@ def let_time_pass() -> None:
 
 
 def assigned(email: str) -> LicenseAssigned:
-    return LicenseAssigned(uuid.uuid4(), PLAN, PLAN, email, is_new=True)
+    return LicenseAssigned(uuid.uuid4(), PLAN, PLAN, email, is_new=False)  # nobody is linked for it
 
 
 def record_assigned(*emails: str) -> Event:
