@@ -60,10 +60,13 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class LicenseFilter:
-    """Which licenses of a plan are meant: part of an address, and statuses. Empty: any."""
+    """Which licenses of a plan are meant: their address has all these parts, their status is one of these.
 
-    email_part: str = ""
-    statuses: frozenset[str] = frozenset()
+    No statuses at all (None) mean any of them, an empty set means none.
+    """
+
+    email_parts: tuple[str, ...] = ()
+    statuses: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,23 +7,25 @@ from uuid import UUID
 from bursar.licenses.data import AssignOutcome, LicenseFilter, RevokeOutcome
 
 FILTERS = ["user_email", "status_in"]
+_MOST_FILTERS = 20  # each is a condition of one statement, and databases take only so many
 
 
 def read_filters(filters: Any) -> LicenseFilter | None:
     """The filters of a request as one, for all of them must match; None if they cannot be understood."""
-    if not isinstance(filters, list):
+    if not isinstance(filters, list) or len(filters) > _MOST_FILTERS:
         return None
-    wanted = LicenseFilter()
+    parts: list[str] = []
+    statuses: frozenset[str] | None = None
     for each in filters:
         condition = each if isinstance(each, Mapping) else {}
         name, value = condition.get("name"), condition.get("filter_value")
         if name == "user_email" and isinstance(value, str):
-            wanted = LicenseFilter(value, wanted.statuses)
+            parts.append(value)
         elif name == "status_in" and isinstance(value, list) and all(isinstance(one, str) for one in value):
-            wanted = LicenseFilter(wanted.email_part, frozenset(value))
+            statuses = frozenset(value) if statuses is None else statuses & frozenset(value)
         else:
             return None
-    return wanted
+    return LicenseFilter(tuple(parts), statuses)
 
 
 def assignments(addresses: Sequence[str], outcomes: Sequence[AssignOutcome]) -> dict[str, Any]:

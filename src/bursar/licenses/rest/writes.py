@@ -135,7 +135,8 @@ class LicenseChoiceSerializer(serializers.Serializer[Any]):
         has_addresses, has_filters = "user_emails" in attrs, "filters" in attrs
         if has_addresses and has_filters:
             raise serializers.ValidationError("Either user_emails or filters must be provided, but not both.")
-        if not has_addresses and not has_filters:
+        # No condition is no choice: all of them are for remind-all and revoke-all, which say so.
+        if not has_addresses and not attrs.get("filters"):
             raise serializers.ValidationError("Either user_emails or filters must be provided.")
         return attrs
 

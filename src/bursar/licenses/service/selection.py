@@ -12,7 +12,8 @@ from bursar.licenses.data import LicenseFilter
 
 def matching(plan_uuid: UUID, wanted: LicenseFilter, *, among: Collection[str]) -> QuerySet[models.License]:
     """The plan's licenses that match, of those with one of the statuses ``among``."""
-    statuses = [status for status in among if not wanted.statuses or status in wanted.statuses]
+    statuses = [status for status in among if wanted.statuses is None or status in wanted.statuses]
     licenses = models.License.objects.filter(plan=plan_uuid, status__in=statuses)
-    part = emails.normalize(wanted.email_part)
-    return licenses.filter(email__contains=part) if part else licenses
+    for part in wanted.email_parts:
+        licenses = licenses.filter(email__contains=emails.normalize(part))
+    return licenses

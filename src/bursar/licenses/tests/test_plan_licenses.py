@@ -262,9 +262,11 @@ def test_if_one_address_has_nothing_to_activate_nobody_is_reminded(
     ("body", "error"),
     [
         ({}, f"{EITHER}."),
+        ({"filters": []}, f"{EITHER}."),
         ({"user_emails": [BOB.email], "filters": []}, f"{EITHER}, but not both."),
         ({"filters": [{"name": "x", "filter_value": ""}]}, MALFORMED),
         ({"filters": {"name": 1}}, MALFORMED),
+        ({"filters": [{"name": "user_email", "filter_value": "a"}] * 2000}, MALFORMED),
     ],
 )
 @pytest.mark.parametrize("action", ["remind", "bulk-revoke"])
@@ -353,6 +355,29 @@ def test_a_filter_revokes_live_licenses_alone(acme: Organization, client_of: Cli
         BOB.email,
         DANA.email,
     ]
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        [("status_in", [])],
+        [("status_in", ["assigned"]), ("status_in", ["activated"])],
+        [("user_email", "dana"), ("user_email", "bob")],
+    ],
+)
+def test_filters_that_nothing_can_match_revoke_nothing(
+    acme: Organization, client_of: Client, filters: list[tuple[str, object]]
+) -> None:
+    plan = acme.plan(free=5)
+    give(plan, BOB)
+    give(plan, DANA, active=True)
+    body = {"filters": [{"name": name, "filter_value": value} for name, value in filters]}
+
+    response = client_of(ALICE).post(path(plan, "bulk-revoke"), body)
+
+    assert response.json() == {"successful_revocations": [], "unsuccessful_revocations": []}
+    assert licenses.count_by_status(plan.uuid)[Status.ACTIVATED] == 1
+    assert licenses.count_by_status(plan.uuid)[Status.ASSIGNED] == 1
 
 
 def test_the_cap_counts_active_licenses_and_holds(acme: Organization, client_of: Client) -> None:
