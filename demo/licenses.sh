@@ -41,7 +41,7 @@ heading "3. She reminds the new colleague"
 call alice POST "$licenses/remind/" '{"filters": [{"name": "user_email", "filter_value": "new.coll"}]}'
 expect 204
 soon "reminded" has_mail new.colleague@acme.test "is waiting"
-mails new.colleague@acme.test "is waiting" | head -1 | quote
+mails new.colleague@acme.test "is waiting" | sed -n 1p | quote
 
 heading "4. Bob activates his license; the key is good for nobody else"
 call bob GET "/api/v1/learner-licenses/?enterprise_customer_uuid=$acme"
