@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 from bursar.identity import api as identity
 from bursar.licenses import api
 from bursar.licenses.data import NotEnoughLicenses, NothingToApply
+from bursar.licenses.rest import schemas
 from bursar.licenses.rest.learners import answer_with_license
 from bursar.licenses.rest.permissions import get_agreement
 from bursar.outbox.api import idempotent
@@ -24,7 +25,9 @@ class AutoApplyView(APIView):
         tags=["licenses"],
         request=None,
         responses={
-            200: OpenApiResponse(OpenApiTypes.OBJECT, "The license, also if you had it already."),
+            200: OpenApiResponse(
+                schemas.LearnerLicenseSerializer, "The license, also if you had it already."
+            ),
             422: OpenApiResponse(OpenApiTypes.STR, "There is no such plan, or no license for you."),
         },
     )
