@@ -215,6 +215,7 @@ class RemindLicensesView(APIView):
         request=LicenseReminderSerializer,
         responses={
             204: _NO_CONTENT,
+            400: OpenApiResponse(OpenApiTypes.OBJECT, "What is wrong, field by field."),
             404: OpenApiResponse(OpenApiTypes.STR, "Somebody holds no license that waits."),
             422: OpenApiResponse(OpenApiTypes.STR, "The plan grants nothing now."),
         },
@@ -222,7 +223,10 @@ class RemindLicensesView(APIView):
     @idempotent
     def post(self, request: Request, plan_uuid: str) -> Response:
         """By address: all of them, or nobody. By filters: whoever matches, if many in the background."""
-        plan = get_administered_plan(request, plan_uuid)
+        try:
+            plan = get_administered_plan(request, plan_uuid)
+        except NotFound as error:
+            return Response(str(error.detail), status=404)
         body = LicenseReminderSerializer(data=body_of(request))
         body.is_valid(raise_exception=True)
         values = body.validated_data

@@ -12,6 +12,7 @@ from bursar.licenses.data import WORDING_MAX_LENGTH, MailKind, Plan, Seat, Statu
 from bursar.licenses.models import Agreement, License, LicenseSource, Wording
 from bursar.licenses.models import Plan as PlanRow
 from bursar.notifications.models import Message
+from bursar.notifications.rendering import render
 from bursar.outbox import api as outbox
 from tests.cast import (
     ALICE,
@@ -29,6 +30,7 @@ from tests.cast import (
 )
 from tests.statements import counted
 
+NO_PLAN = "No SubscriptionPlan matches the given query."
 EITHER = "Either user_emails or filters must be provided"
 MALFORMED = "Malformed filters, supported filters are ['user_email', 'status_in']."
 
@@ -203,7 +205,12 @@ def test_only_administrators_of_the_customer_may(acme: Organization, client_of: 
 
     assert {each.status_code for each in (*foreign, missing)} == {403}
     assert {each.content for each in foreign} == {missing.content}
-    assert client_of(OLGA).post(path(NOWHERE, action), body).status_code == 404
+    nowhere = client_of(OLGA).post(path(NOWHERE, action), body)
+    assert nowhere.status_code == 404
+    assert nowhere.json() == {
+        "remind": NO_PLAN,
+        "bulk-revoke": {"unsuccessful_revocations": [{"error": NO_PLAN}]},
+    }.get(action, {"detail": NO_PLAN})
     assert client_of(None).post(path(plan, action), body).status_code == 401
     assert status_of(BOB, plan) == Status.ASSIGNED
 
@@ -397,6 +404,7 @@ def test_the_cap_counts_active_licenses_and_holds(acme: Organization, client_of:
     assert (again.status_code, again.json()) == (400, cap)
     assert status_of(DANA, plan) == Status.ACTIVATED
     assert set(mails("revocations_used_up")) == {OLGA.email}
+    assert "1 active license of" in render(Message.objects.get(template="licenses/revocations_used_up")).text
     with override_settings(CUSTOMER_SUCCESS_EMAIL="success@bursar.test"):
         PlanRow.objects.update(revoke_max_percent=10)
         client.post(path(plan, "bulk-revoke"), {"user_emails": [DANA.email]})
