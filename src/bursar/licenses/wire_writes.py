@@ -19,7 +19,9 @@ def read_filters(filters: Any) -> LicenseFilter | None:
     for each in filters:
         condition = each if isinstance(each, Mapping) else {}
         name, value = condition.get("name"), condition.get("filter_value")
-        if name == "user_email" and isinstance(value, str):
+        if name == "status_in" and isinstance(value, str):
+            value = [value]
+        if name == "user_email" and isinstance(value, str) and value.strip():  # nothing is part of everything
             parts.append(value)
         elif name == "status_in" and isinstance(value, list) and all(isinstance(one, str) for one in value):
             statuses = frozenset(value) if statuses is None else statuses & frozenset(value)

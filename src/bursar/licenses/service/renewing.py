@@ -98,6 +98,9 @@ def process_renewal(*, renewal_id: int, by: int | None) -> Renewed:
     revocation.add_licenses(plan, missing, by=by, at=moment)
     _move_auto_apply(renewal, prior, plan, by=by)
     save_row(plan, {"desired_license_count": renewal.license_count}, by=by, reason=_REASON)
+    if not plan.is_active:
+        # Whoever set it up may mean to activate it later; until then its licenses pay for nothing.
+        log.warning("renewed to a plan that is not active", extra={"plan": str(plan.pk)})
     done = {"renewed_plan": plan, "is_processed": True, "processed_at": moment}
     save_row(renewal, done, by=by, reason=_REASON)
     return _renewed(renewal, copied, is_new=True)

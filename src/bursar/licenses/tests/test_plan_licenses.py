@@ -273,6 +273,7 @@ def test_if_one_address_has_nothing_to_activate_nobody_is_reminded(
         ({"user_emails": [BOB.email], "filters": []}, f"{EITHER}, but not both."),
         ({"filters": [{"name": "x", "filter_value": ""}]}, MALFORMED),
         ({"filters": {"name": 1}}, MALFORMED),
+        ({"filters": [{"name": "user_email", "filter_value": " "}]}, MALFORMED),
         ({"filters": [{"name": "user_email", "filter_value": "a"}] * 2000}, MALFORMED),
     ],
 )
