@@ -61,7 +61,7 @@ def _expire(plan_uuid: UUID) -> int | None:
     waits = models.Renewal.objects.filter(prior_plan=plan, is_processed=False).exists()
     if waits or plan.is_expiration_processed:
         return None
-    live = models.License.objects.filter(plan=plan, status__in=LIVE, renewed_to__isnull=True)
+    live = models.License.objects.filter(~renewing.GOES_ON, plan=plan, status__in=LIVE)
     count = 0
     for rows in _in_chunks(live):
         facts = [
@@ -98,8 +98,8 @@ def end_expired(deliveries: Sequence[Delivery[LicenseExpired]]) -> None:
     """
     for delivery in deliveries:
         over = models.License.objects.filter(
+            ~renewing.GOES_ON,
             pk__in=[fact.license_uuid for fact in delivery.facts],
-            renewed_to__isnull=True,
             plan__expires_at__lt=clock.now(),
         )
         customers.end_sponsorships(list(over.values_list("pk", flat=True)), by=delivery.by)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from bursar.customers import api as customers
@@ -31,6 +32,9 @@ log = logging.getLogger(__name__)
 
 AHEAD = timedelta(hours=12)
 """How long before a renewal is effective it is processed, so that nobody waits for their license."""
+
+GOES_ON = Q(renewed_to__status__in=LIVE)
+"""Licenses whose holder still has the one that they were renewed by. What was revoked pays for nothing."""
 
 _REASON = "renewed"
 
@@ -109,10 +113,11 @@ def process_renewal(*, renewal_id: int, by: int | None) -> Renewed:
 def pass_on_payments(plan_uuid: UUID) -> None:
     """Has renewed licenses pay for what those of the plan came to pay for since then. Repeatable.
 
+    A renewed license that was revoked since pays for nothing.
     For a plan that is over: it was renewed hours before, and used until its end.
     Effects: a query, and for each 1,000 renewed licenses one more and ``customers.api.replace_licenses``.
     """
-    licenses = models.License.objects.filter(plan=plan_uuid, renewed_to__isnull=False).order_by("pk")
+    licenses = models.License.objects.filter(GOES_ON, plan=plan_uuid).order_by("pk")
     rows = licenses.values_list("pk", "renewed_to_id")
     chunk = list(rows[: sets.CHUNK])
     while chunk:

@@ -32,7 +32,8 @@ def reset(licenses: Sequence[Held], plans: Mapping[UUID, models.Plan], *, reason
     """Makes live licenses free again, in the caller's transaction, which has locked their plans.
 
     The address goes from their history, too, and where they came from. The plans' counts move.
-    Effects: five statements per 1,000 licenses, whatever the number of plans.
+    What was renewed by one of them is so no more, for the next holder goes on for nobody.
+    Effects: six statements per 1,000 licenses, whatever the number of plans; three more if some were renewed.
     """
     for chunk in sets.chunks(sorted(licenses)):
         uuids = [each.uuid for each in chunk]
@@ -41,7 +42,15 @@ def reset(licenses: Sequence[Held], plans: Mapping[UUID, models.Plan], *, reason
         sets.update(models.License, _RESET_COLUMNS, [(each, *free) for each in uuids])
         sets.record_history(models.License, uuids, kind="~", by=None, reason=reason, at=at)
         models.LicenseSource.objects.filter(pk__in=uuids).delete()
+        _part_from_prior(uuids, reason=reason, at=at)
         _move_counts(chunk, plans)
+
+
+def _part_from_prior(uuids: Sequence[UUID], *, reason: str, at: datetime) -> None:
+    # Their plan need not be locked: nothing but renewals, which lock both, sees this column.
+    prior = sorted(models.License.objects.filter(renewed_to__in=uuids).values_list("pk", flat=True))
+    sets.update(models.License, ("uuid", "renewed_to", "modified_at"), [(pk, None, at) for pk in prior])
+    sets.record_history(models.License, prior, kind="~", by=None, reason=reason, at=at)
 
 
 def _move_counts(licenses: Sequence[Held], plans: Mapping[UUID, models.Plan]) -> None:

@@ -12,6 +12,7 @@ from bursar.lib import clock, sets
 from bursar.licenses import models
 from bursar.licenses.data import LIVE, Sweep
 from bursar.licenses.service import seats
+from bursar.licenses.service.renewing import GOES_ON
 from bursar.licenses.service.sweeping import sweep
 
 
@@ -48,14 +49,14 @@ def _unlink(plan_uuid: UUID) -> int:
 
 
 def _find_addresses(plan: models.Plan) -> list[str]:
-    """Who holds a license of the plan that was not renewed, and none of a plan that is not over."""
+    """Who holds a license of the plan that does not go on in another, and none of a plan that is not over."""
     others = models.License.objects.filter(
         status__in=LIVE,
         plan__customer_uuid=plan.customer_uuid,
         plan__is_active=True,
         plan__expires_at__gte=clock.now(),
     )
-    holders = models.License.objects.filter(plan=plan, status__in=LIVE, renewed_to__isnull=True).exclude(
+    holders = models.License.objects.filter(~GOES_ON, plan=plan, status__in=LIVE).exclude(
         Exists(others.filter(email=OuterRef("email")))
     )
     # Somebody may have another address by now.

@@ -283,6 +283,34 @@ def test_what_the_old_license_came_to_pay_for_is_passed_on_when_its_plan_is_over
     assert place_of_bob() == (AUDIT, True)
 
 
+@pytest.mark.parametrize("loss", ["revoked", "given to somebody else"])
+def test_a_renewed_license_that_its_holder_lost_pays_for_nothing_when_the_plan_before_is_over(
+    acme: Organization, monkeypatch: pytest.MonkeyPatch, loss: str
+) -> None:
+    start = clock.now()
+    plan = acme.plan(free=1, days_left=200)
+    (mine,) = give(plan, BOB.email)
+    renewed = process(renewal_of(plan, count=1))
+    licenses.activate_for(plan_uuid=plan.uuid, holders={BOB.email: BOB.lms_user_id}, by=None)
+    outbox.relay()
+    pay(BOB.email, mine)
+    if loss == "revoked":
+        licenses.revoke(plan_uuid=renewed.pk, addresses=[BOB.email], by=None)
+    else:
+        monkeypatch.setattr(clock, "now", lambda: start + timedelta(days=100))
+        licenses.purge_personal_data()
+        licenses.assign(plan_uuid=renewed.pk, addresses=[DANA.email], by=None)
+
+    monkeypatch.setattr(clock, "now", lambda: start + timedelta(days=201))
+    licenses.expire_plans()
+    outbox.relay()
+
+    paid = Fulfillment.objects.get()
+    assert (paid.subsidy_uuid, paid.is_revoked) == (mine, True)
+    assert place_of_bob() == (AUDIT, True)
+    assert licenses.check_counts(mend=False) == []
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_renewal_that_two_process_at_once_is_processed_once(acme: Organization) -> None:
     plan = acme.plan(free=40)
