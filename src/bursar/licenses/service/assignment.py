@@ -232,6 +232,9 @@ def activate(*, activation_key: UUID, email: str, lms_user_id: int) -> UUID:
     license_ = models.License.objects.get(pk=own.uuid)
     if license_.plan_id != plan.pk:
         raise seats.LicenseMoved
+    if (license_.activation_key, license_.email) != (activation_key, email):
+        # It was freed before we had the lock: it is nobody's now, or somebody else's.
+        raise plans.no_license_of_yours()
     moment = clock.now()
     plans.check_not_revoked(license_.status)
     if license_.status == Status.ASSIGNED:

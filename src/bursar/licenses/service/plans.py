@@ -170,11 +170,16 @@ def get_own_license(*, activation_key: UUID, email: str) -> tuple[License, Plan]
         .first()
     )
     if found is None:
-        raise LicenseNotFound(_("No license of a current plan has this activation key and your address."))
+        raise no_license_of_yours()
     license_uuid, plan_uuid = found
     own = find_licenses([license_uuid])[license_uuid]
     check_not_revoked(own.status)
     return own, find_plans([plan_uuid])[plan_uuid]
+
+
+def no_license_of_yours() -> LicenseNotFound:
+    """What is said to who has no license with a key."""
+    return LicenseNotFound(_("No license of a current plan has this activation key and your address."))
 
 
 def check_not_revoked(status: str) -> None:

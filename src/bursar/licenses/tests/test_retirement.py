@@ -1,5 +1,8 @@
 """The platform's retirement takes the licenses of people who leave."""
 
+from contextlib import suppress
+from uuid import UUID
+
 import pytest
 from django.http import HttpResponse
 from rest_framework.test import APIClient
@@ -7,9 +10,11 @@ from rest_framework.test import APIClient
 from bursar.identity.models import User
 from bursar.licenses import api as licenses
 from bursar.licenses import models
-from bursar.licenses.data import Plan, Status
+from bursar.licenses.data import LicenseNotFound, Plan, Status
+from bursar.licenses.service.people import retire_holder
 from tests.architecture.tables import read_rows
 from tests.cast import ALICE, BOB, DANA, OLGA, Client, Organization
+from tests.threads import at_once
 
 PATH = "/api/v1/retire_user"
 
@@ -106,3 +111,30 @@ def test_what_is_missing_or_wrong_is_named(plan: Plan, client_of: Client, body: 
 
     assert answer.status_code == 400
     assert list(answer.json()) == list(body)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_retires_while_they_activate_is_not_told_that_they_hold_a_license(acme: Organization) -> None:
+    people = acme.learners(30)
+    plan = acme.plan(free=30)
+    licenses.assign(plan_uuid=plan.uuid, addresses=[each.email for each in people], by=None)
+    keys = dict(models.License.objects.values_list("email", "activation_key"))
+    told: set[tuple[UUID, int]] = set()
+
+    def activate() -> None:
+        for each in people:
+            key = keys[each.email]
+            assert key is not None
+            with suppress(LicenseNotFound):
+                found = licenses.activate(activation_key=key, email=each.email, lms_user_id=each.lms_user_id)
+                told.add((found, each.lms_user_id))
+
+    def leave() -> None:
+        for each in people:
+            retire_holder(lms_user_id=each.lms_user_id, email=each.email)
+
+    at_once(activate, leave)
+
+    activated = models.License.history.filter(status="activated").values_list("uuid", "lms_user_id")
+    assert told == set(activated)
+    assert licenses.check_counts(mend=False) == []
