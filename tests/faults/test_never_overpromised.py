@@ -68,6 +68,7 @@ def finish(crowd: Crowd, world: dict[str, Any], *, size: int) -> None:
 
 
 def test_of_ninety_people_who_want_sixty_licenses_exactly_sixty_get_one(crowd: Crowd) -> None:
+    """Weaknesses E1, E6 of license-manager: its lock let two in, and ran out; so people were told in vain."""
     learners, others = people("asks", 45), people("given", 45)
     world = crowd.call("open_plan", free=60, requests=learners)
 

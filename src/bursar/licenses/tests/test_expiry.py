@@ -55,6 +55,7 @@ def modes() -> list[str]:
 def test_a_plan_expires_once_and_not_a_moment_early_however_late_it_is_noticed(
     acme: Organization, later: Later
 ) -> None:
+    """Weakness E13 of license-manager: what was over for more than a day was never expired."""
     plan = acme.plan(free=4, days_left=10)
     mine, danas, renewed, revoked = assign(plan.uuid, BOB.email, DANA.email, "new@acme.test", "ex@acme.test")
     licenses.activate_for(plan_uuid=plan.uuid, holders={DANA.email: DANA.lms_user_id}, by=None)

@@ -87,6 +87,7 @@ def test_without_a_secret_of_its_own_the_checksum_uses_the_installations() -> No
     ],
 )
 def test_a_plan_that_is_not_in_use_pays_for_nothing(acme: Organization, ask, columns) -> None:
+    """Weakness E16: it granted everything on an expired, inactive plan."""
     plan = acme.plan(free=1)
     give(plan)
     PlanRow.objects.filter(pk=plan.uuid).update(**columns)

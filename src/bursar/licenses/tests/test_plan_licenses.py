@@ -60,6 +60,7 @@ def status_of(member: Member, plan: Plan) -> str:
 
 
 def test_people_are_given_licenses_linked_and_told(acme: Organization, client_of: Client) -> None:
+    """Weaknesses E8, E9: a mail that a dead broker lost, and that went beside what was to come before it."""
     plan = acme.plan(free=5)
     give(plan, DANA)
     body = {
@@ -480,6 +481,7 @@ def test_a_license_that_was_assigned_stays_as_it_is(acme: Organization, client_o
 def test_two_hundred_take_the_statements_of_one(
     acme: Organization, client_of: Client, action: str, most: int
 ) -> None:
+    """Weaknesses E10, E25, E26: batches that fail above fifty; queries for each license while one waits."""
     plan = acme.plan(free=300, revocation_cap_percent=100)
     client = client_of(ALICE)
     counts = []

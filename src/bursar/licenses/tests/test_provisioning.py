@@ -182,6 +182,7 @@ def test_a_list_of_plans_costs_the_same_for_one_and_for_twenty(
 def test_a_plan_that_cannot_be_is_refused_with_what_to_mend(
     dana: APIClient, acme: Organization, body: dict[str, Any], changes: dict[str, Any], error: Any
 ) -> None:
+    """Weakness E21: everything was a 400, faults of the service as well."""
     acme.plan(free=1, title="Taken")
     plan = made(dana, body)
 

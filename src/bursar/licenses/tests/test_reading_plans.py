@@ -239,6 +239,7 @@ def test_who_has_no_role_at_the_customer_sees_nothing(
 def test_twenty_plans_and_their_renewals_take_the_statements_of_one(
     acme: Organization, client_of: Client, path: str
 ) -> None:
+    """Weakness E25: six queries for each plan, three for each agreement."""
     client, its = client_of(ALICE), {"enterprise_customer_uuid": str(acme.uuid)}
     plans = [acme.plan(free=1)]
     with counted() as one:

@@ -40,6 +40,7 @@ def work_on(plan_uuid: UUID, emails: list[str]) -> Work:
 
 
 def test_each_line_of_a_file_has_a_result_and_repeats_are_folded(acme: Organization) -> None:
+    """Weakness E26: all assignment was done while somebody waited, for minutes."""
     plan = acme.plan(free=3)
     licenses.assign(plan_uuid=plan.uuid, addresses=[DANA.email], by=None)
 
