@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
 from bursar.catalog import api as catalog
@@ -19,8 +19,13 @@ def lock_agreement(agreement_uuid: UUID) -> models.Agreement:
 
     Whoever needs both locks the agreement first, then plans.
     """
+    # Who changes a plan twice has PostgreSQL look at its agreement again, at the commit: it must not wait for
+    # us, who may wait for the plan. The key stays, which is all that it asks for.
+    agreements = models.Agreement.objects.select_for_update(
+        no_key=connection.features.has_select_for_no_key_update
+    )
     try:
-        return models.Agreement.objects.select_for_update().get(pk=agreement_uuid)
+        return agreements.get(pk=agreement_uuid)
     except models.Agreement.DoesNotExist:
         raise AgreementNotFound(_("There is no such agreement.")) from None
 

@@ -15,6 +15,7 @@ from bursar.lib import clock
 from bursar.licenses import api as licenses
 from bursar.licenses import models
 from bursar.licenses.data import LIVE, CopiedStatuses, Plan, RenewalImpossible, Seat, Status
+from bursar.licenses.service.provisioning import change_plan
 from bursar.outbox import api as outbox
 from bursar.outbox.models import Event
 from tests.cast import ALICE, BOB, CS50_RUN, DANA, ERIN, PYTHON_RUN, Organization
@@ -310,6 +311,26 @@ def test_a_renewed_license_that_its_holder_lost_pays_for_nothing_when_the_plan_b
     assert (paid.subsidy_uuid, paid.is_revoked) == (mine, True)
     assert place_of_bob() == (AUDIT, True)
     assert licenses.check_counts(mend=False) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_takes_a_license_and_who_changes_the_plan_never_wait_for_each_other_crosswise(
+    acme: Organization,
+) -> None:
+    plan = acme.plan(free=40, should_auto_apply=True)
+    people = acme.learners(40)
+
+    def take() -> None:
+        for each in people:
+            licenses.auto_apply(customer_uuid=acme.uuid, email=each.email, lms_user_id=each.lms_user_id)
+
+    def change() -> None:
+        for number in range(40):
+            change_plan(plan_uuid=plan.uuid, changes={"title": f"Number {number}"}, by=None, reason=None)
+
+    at_once(take, change)
+
+    assert counts_on(plan.uuid) == {Status.ACTIVATED: 40}
 
 
 @pytest.mark.django_db(transaction=True)
