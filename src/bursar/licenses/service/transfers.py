@@ -66,6 +66,7 @@ def start_transferring(
 
     ``names`` None moves all of the plan. By name only assigned and activated ones are moved. Each takes its
     seat along. A seat that is held for an approval stays, and so does a license whose holder has one there.
+    A plan that is over expires again with what it gets.
 
     Errors: PlanNotFound, TransferImpossible, InvalidInputError (nothing to move, or too much).
     """
@@ -195,6 +196,10 @@ def _move(plan: models.Plan, to_plan: models.Plan, rows: Iterable[_Row], *, by: 
         if each.desired_license_count is not None:
             each.desired_license_count = max(each.desired_license_count + change, 0)
             models.Plan.objects.filter(pk=each.pk).update(desired_license_count=each.desired_license_count)
+    if to_plan.is_expiration_processed and any(counts[status] for status in LIVE):
+        # It expires again: what these licenses pay for ends as well, and their learners are unlinked in time.
+        models.Plan.objects.filter(pk=to_plan.pk).update(is_expiration_processed=False, unlinked_at=None)
+        sets.record_history(models.Plan, [to_plan.pk], kind="~", by=by, reason="transferred", at=moment)
 
 
 def _list_names(plan_uuid: UUID, names: Sequence[str] | None) -> Sequence[str]:

@@ -10,6 +10,7 @@ from bursar.customers import api as customers
 from bursar.customers.data import BulkPair
 from bursar.enrollments import api as enrollments
 from bursar.events.licenses import LICENSES_EXPIRED, LicenseExpired
+from bursar.jobs import api as jobs
 from bursar.lib import clock
 from bursar.licenses import api as licenses
 from bursar.licenses import models
@@ -140,6 +141,23 @@ def test_what_expired_licenses_paid_for_ends(acme: Organization, later: Later) -
     licenses.expire_plans()
     outbox.relay()
 
+    assert modes() == ["audit", "verified"]
+
+
+def test_what_is_moved_to_a_plan_that_has_expired_expires_as_well(acme: Organization, later: Later) -> None:
+    over, running = acme.plan(free=0, days_left=10), acme.plan(free=2)
+    mine, danas = assign(running.uuid, BOB.email, DANA.email)
+    enroll((BOB.email, mine), (DANA.email, danas))
+    later(11)
+    licenses.expire_plans()
+
+    wanted = {"plan_uuid": running.uuid, "to_plan_uuid": over.uuid}
+    licenses.start_transferring(**wanted, names=[str(mine)], by=None)
+    jobs.run()
+    swept = [licenses.expire_plans() for _ in range(2)]
+    outbox.relay()
+
+    assert swept == [Sweep(1, 1), Sweep()]
     assert modes() == ["audit", "verified"]
 
 
