@@ -77,7 +77,7 @@ def _purge(plan_uuid: UUID) -> int:
     for chunk in _find(plan_uuid, _to_free(before, moment)):
         # First, and outside of our transaction: afterwards the license may be somebody else's.
         customers.end_sponsorships(chunk, by=None)
-        count += _free_chunk(plan_uuid, chunk)
+        count += _free_chunk(plan_uuid, chunk, _to_free(before, moment))
     return count
 
 
@@ -95,7 +95,7 @@ def _find(plan_uuid: UUID, wanted: Q) -> Iterator[list[UUID]]:
 def _forget_chunk(plan_uuid: UUID, license_uuids: Sequence[UUID], before: datetime) -> int:
     plan = seats.lock_plan(plan_uuid)
     moment = clock.now()
-    due = models.License.objects.filter(_to_forget(before), pk__in=license_uuids).order_by("pk")
+    due = models.License.objects.filter(_to_forget(before), pk__in=license_uuids, plan=plan).order_by("pk")
     rows = list(due.values_list("pk", "status", "revoked_at"))
     uuids = [pk for pk, *_ in rows]
     sets.rewrite_history(models.License, ("uuid", "email", "lms_user_id"), [(pk, None, None) for pk in uuids])
@@ -113,9 +113,10 @@ def _forget_chunk(plan_uuid: UUID, license_uuids: Sequence[UUID], before: dateti
 
 
 @transaction.atomic(durable=True)
-def _free_chunk(plan_uuid: UUID, license_uuids: Sequence[UUID]) -> int:
+def _free_chunk(plan_uuid: UUID, license_uuids: Sequence[UUID], wanted: Q) -> int:
     plan = seats.lock_plan(plan_uuid)
-    stale = models.License.objects.filter(pk__in=license_uuids, status=Status.ASSIGNED)
+    # Meanwhile one may have been activated, be somebody else's, or have gone to another plan.
+    stale = models.License.objects.filter(wanted, pk__in=license_uuids, plan=plan)
     licenses = [resetting.Held(*row) for row in stale.values_list(*resetting.HELD_COLUMNS)]
     # Of people who are retired the history keeps the number; of these it keeps nothing.
     sets.rewrite_history(models.License, ("uuid", "lms_user_id"), [(each.uuid, None) for each in licenses])
