@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from bursar.catalog import api as catalog
@@ -19,15 +20,22 @@ def lock_agreement(agreement_uuid: UUID) -> models.Agreement:
 
     Whoever needs both locks the agreement first, then plans.
     """
-    # Who changes a plan twice has PostgreSQL look at its agreement again, at the commit: it must not wait for
-    # us, who may wait for the plan. The key stays, which is all that it asks for.
-    agreements = models.Agreement.objects.select_for_update(
-        no_key=connection.features.has_select_for_no_key_update
-    )
     try:
-        return agreements.get(pk=agreement_uuid)
+        return _locked().get(pk=agreement_uuid)
     except models.Agreement.DoesNotExist:
         raise AgreementNotFound(_("There is no such agreement.")) from None
+
+
+def lock_agreements(customer_uuids: Collection[UUID]) -> list[models.Agreement]:
+    """The same for the agreements of these customers, in the order of their keys."""
+    return list(_locked().filter(customer_uuid__in=customer_uuids).order_by("pk"))
+
+
+def _locked() -> "QuerySet[models.Agreement]":
+    # Who changes a plan twice has PostgreSQL look at its agreement again, at the commit: it must not wait for
+    # us, who may wait for the plan. The key stays, which is all that it asks for.
+    no_key = connection.features.has_select_for_no_key_update
+    return models.Agreement.objects.select_for_update(no_key=no_key)
 
 
 def lock_plans(plan_uuids: Collection[UUID]) -> dict[UUID, models.Plan]:

@@ -25,6 +25,7 @@ from bursar.licenses.data import (
     Status,
 )
 from bursar.licenses.service import revocation
+from bursar.licenses.service.agreements import lock_agreements, lock_plans
 
 
 @transaction.atomic(durable=True)
@@ -46,12 +47,12 @@ def save_plans(plans: Sequence[PlanToSave]) -> Saved:
     """Makes or changes plans, under the agreement of their customer, and adds licenses up to their number.
 
     Errors: InvalidInputError when a plan belongs to another customer or a customer has no agreement.
-    Effects: locks each plan.
+    Effects: locks the agreements, then the plans, each in the order of their keys.
     """
     agreements = {
-        each.customer_uuid: each
-        for each in models.Agreement.objects.filter(customer_uuid__in={plan.customer_uuid for plan in plans})
+        each.customer_uuid: each for each in lock_agreements({plan.customer_uuid for plan in plans})
     }
+    lock_plans([plan.uuid for plan in plans])
     return sum((_save_plan(each, agreements.get(each.customer_uuid)) for each in plans), Saved())
 
 

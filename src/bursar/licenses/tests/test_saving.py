@@ -13,6 +13,7 @@ from bursar.licenses import api as licenses
 from bursar.licenses.data import AgreementToSave, PlanToSave, Status
 from bursar.licenses.models import Agreement, License, Plan
 from tests.cast import ACME, GLOBEX, NOWHERE, Organization
+from tests.threads import at_once
 
 
 @pytest.fixture
@@ -36,6 +37,20 @@ def test_a_plan_is_made_with_its_licenses_and_saving_it_again_changes_nothing(pl
 
     assert licenses.save_plans([plan]) == Saved(unchanged=1)
     assert licenses.count_by_status(plan.uuid) == {Status.UNASSIGNED: 3}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_save_the_same_plans_in_another_order_do_not_wait_crosswise(plan: PlanToSave) -> None:
+    plans = [replace(plan, uuid=uuid4(), title=f"Plan {number}", license_count=1) for number in range(8)]
+    licenses.save_plans(plans)
+
+    def save(some: list[PlanToSave]) -> None:
+        for count in range(2, 8):
+            licenses.save_plans([replace(each, license_count=count) for each in some])
+
+    at_once(lambda: save(plans), lambda: save(plans[::-1]))
+
+    assert all(licenses.count_by_status(each.uuid) == {Status.UNASSIGNED: 7} for each in plans)
 
 
 def test_licenses_are_added_and_never_taken_away(plan: PlanToSave) -> None:
