@@ -75,6 +75,8 @@ REACTIONS: tuple[Reaction, ...] = (
     Reaction(LICENSES_ASSIGNED, customers.LINK_LICENSED_PEOPLE, customers.link_licensed_people),
     # A license was taken back: what it paid for ends.
     Reaction(LICENSES_REVOKED, customers.END_REVOKED, customers.end_revoked),
+    # Where the license was renewed already, the renewed one goes as well.
+    Reaction(LICENSES_REVOKED, licenses.REVOKE_RENEWED, licenses.revoke_renewed),
     # A plan is over: what its licenses paid for ends, unless it was prolonged meanwhile.
     Reaction(LICENSES_EXPIRED, licenses.END_EXPIRED, licenses.end_expired),
     # A license was renewed: the new one pays. By the same handler, which keeps the order if it is taken back.

@@ -29,7 +29,7 @@ SCHEDULE: tuple[Beat, ...] = (
     Beat("bursar.subsidy_requests.tasks.release_stale_holds", timedelta(minutes=5), timedelta(minutes=5)),
     Beat("bursar.outbox.tasks.catch_up", timedelta(minutes=5), timedelta(minutes=5)),
     Beat("bursar.outbox.tasks.scrub", timedelta(minutes=5), timedelta(minutes=5)),
-    Beat("bursar.licenses.tasks.expire_plans", timedelta(hours=1), timedelta(hours=1)),
+    Beat("bursar.licenses.tasks.expire_plans", timedelta(minutes=10), timedelta(minutes=10)),
     # What is due by the day comes more often: a process that is started anew each night would never do it.
     Beat("bursar.licenses.tasks.purge_personal_data", timedelta(hours=6), timedelta(hours=6)),
     Beat("bursar.licenses.tasks.unlink_expired_learners", timedelta(hours=6), timedelta(hours=6)),

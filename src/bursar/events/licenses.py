@@ -94,7 +94,7 @@ LICENSES_ACTIVATED = EventType("license.activated", LicenseActivated, keyed_by="
 """Sent by licenses; nobody reacts yet."""
 
 LICENSES_REVOKED = EventType("license.revoked", LicenseRevoked, keyed_by="plan")
-"""Sent by licenses; customers ends what the licenses paid for."""
+"""Sent by licenses; customers ends what the licenses paid for, licenses takes back what renews them."""
 
 LICENSES_RENEWED = EventType("license.renewed", LicenseRenewed, keyed_by="plan")
 """Sent by licenses; in customers the new license pays from then on for what the old one paid for."""

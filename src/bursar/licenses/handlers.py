@@ -8,13 +8,16 @@ from bursar.licenses.service.people import (
     follow_addresses,
     forget_retired_people,
 )
+from bursar.licenses.service.revocation import REVOKE_RENEWED, revoke_renewed
 
 __all__ = [
     "END_EXPIRED",
     "FOLLOW_ADDRESSES",
     "FORGET_RETIRED_PEOPLE",
+    "REVOKE_RENEWED",
     "end_expired",
     "follow_addresses",
     "forget_retired_people",
     "fulfil_approvals",
+    "revoke_renewed",
 ]

@@ -14,7 +14,7 @@ from bursar.events.licenses import LICENSES_EXPIRED, LicenseExpired
 from bursar.lib import clock, sets
 from bursar.licenses import models
 from bursar.licenses.data import LIVE, Sweep
-from bursar.licenses.service import plans, renewing, seats
+from bursar.licenses.service import late_renewals, plans, renewing, seats
 from bursar.licenses.service.sweeping import sweep
 from bursar.outbox import api as outbox
 from bursar.outbox.data import Delivery
@@ -47,6 +47,7 @@ def expire_plans() -> Sweep:
 
 def _pass_on_and_expire(plan_uuid: UUID) -> int | None:
     """First what is another context's: after a crash in between it is done again."""
+    late_renewals.catch_up_renewal(plan_uuid)
     renewing.pass_on_payments(plan_uuid)
     return _expire(plan_uuid)
 

@@ -38,7 +38,7 @@ GOES_ON = Q(renewed_to__status__in=LIVE)
 
 _REASON = "renewed"
 
-_COPIED = {
+COPIED = {
     CopiedStatuses.LIVE: LIVE,
     CopiedStatuses.ACTIVATED: (Status.ACTIVATED,),
     CopiedStatuses.NONE: (),
@@ -90,13 +90,13 @@ def process_renewal(*, renewal_id: int, by: int | None) -> Renewed:
     renewal = lock_renewal(renewal_id)
     if renewal.is_processed:
         return _renewed(renewal, 0, is_new=False)
-    prior, plan = _lock_both(renewal)
+    prior, plan = lock_both(renewal)
     moment = clock.now()
-    statuses = _COPIED[CopiedStatuses(renewal.copied_statuses)]
+    statuses = COPIED[CopiedStatuses(renewal.copied_statuses)]
     if plan is None:
         plan = _make_plan(renewal, prior, by=by)
     _check_possible(renewal, prior, plan, statuses)
-    copying = _Copying(prior, plan, by, moment, plan.unassigned_count)
+    copying = Copying(prior, plan, by, moment, plan.unassigned_count)
     copied = sum(copying.run(status) for status in statuses)
     missing = renewal.license_count - provisioning.count_licenses(plan)
     revocation.add_licenses(plan, missing, by=by, at=moment)
@@ -139,7 +139,7 @@ def _renewed(renewal: models.Renewal, count: int, *, is_new: bool) -> Renewed:
     return Renewed(renewal.pk, renewal.prior_plan.title, title, count, is_new)
 
 
-def _lock_both(renewal: models.Renewal) -> tuple[models.Plan, models.Plan | None]:
+def lock_both(renewal: models.Renewal) -> tuple[models.Plan, models.Plan | None]:
     """The prior plan and the one that takes its place, if it is there already."""
     wanted = [pk for pk in (renewal.prior_plan_id, renewal.renewed_plan_id) if pk is not None]
     plans = lock_plans(wanted)
@@ -202,11 +202,12 @@ def _move_auto_apply(
     renewal: models.Renewal, prior: models.Plan, plan: models.Plan, *, by: int | None
 ) -> None:
     if prior.should_auto_apply and not renewal.disable_auto_apply:
-        provisioning.stop_auto_apply([prior], by=by, reason=_REASON)
+        if plan.starts_at <= clock.now():  # until then the prior one goes on: of two, the later one counts
+            provisioning.stop_auto_apply([prior], by=by, reason=_REASON)
         save_row(plan, {"should_auto_apply": True}, by=by, reason=_REASON)
 
 
-class _License(NamedTuple):
+class LicenseToCopy(NamedTuple):
     """What is copied of a license."""
 
     uuid: UUID
@@ -218,7 +219,7 @@ class _License(NamedTuple):
 
 
 @dataclass
-class _Copying:
+class Copying:
     """Copies of a plan's licenses, 1,000 at a time. Both plans are locked."""
 
     prior: models.Plan
@@ -234,16 +235,20 @@ class _Copying:
         after = ""
         while licenses := self._read(status, after):
             after = licenses[-1].email
-            self._copy(sorted(licenses), status)
+            self.copy(sorted(licenses), status)
             count += len(licenses)
         return count
 
-    def _read(self, status: Status, after: str) -> list[_License]:
+    def _read(self, status: Status, after: str) -> list[LicenseToCopy]:
         # As the index is ordered; among live licenses of a plan an address comes once.
         rows = models.License.objects.filter(plan=self.prior, status=status, email__gt=after)
-        return [_License(*row) for row in rows.order_by("email").values_list(*_License._fields)[: sets.CHUNK]]
+        return [
+            LicenseToCopy(*row)
+            for row in rows.order_by("email").values_list(*LicenseToCopy._fields)[: sets.CHUNK]
+        ]
 
-    def _copy(self, licenses: Sequence[_License], status: Status) -> None:
+    def copy(self, licenses: Sequence[LicenseToCopy], status: Status) -> None:
+        """Copies these licenses, which have this status. Sorted by uuid, at most 1,000."""
         used = self._take(len(licenses))
         made = sorted(uuid.uuid4() for _ in licenses[len(used) :])
         pairs = list(zip(licenses, [*used, *made], strict=True))
@@ -283,7 +288,7 @@ class _Copying:
     def _record(self, uuids: Sequence[UUID], *, kind: str) -> None:
         sets.record_history(models.License, uuids, kind=kind, by=self.by, reason=_REASON, at=self.at)
 
-    def _fact(self, old: _License, new: UUID, status: Status) -> LicenseRenewed:
+    def _fact(self, old: LicenseToCopy, new: UUID, status: Status) -> LicenseRenewed:
         return LicenseRenewed(
             license_uuid=new,
             prior_license_uuid=old.uuid,

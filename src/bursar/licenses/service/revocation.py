@@ -29,6 +29,9 @@ from bursar.licenses.data import (
 )
 from bursar.licenses.service import notices, seats, selection
 from bursar.outbox import api as outbox
+from bursar.outbox.data import Delivery
+
+REVOKE_RENEWED = "licenses.revoke_renewed"
 
 REVOCATION = "licenses.revocation"
 """The kind of jobs that revoke a whole plan."""
@@ -130,6 +133,29 @@ def revoke_chunk(work: Work) -> list[Result]:
     ]
 
 
+def revoke_renewed(deliveries: Sequence[Delivery[LicenseRevoked]]) -> None:
+    """Reaction: whoever lost a license before the plan that renews it begins loses the renewed one as well.
+
+    It needs no inbox: only what is live is revoked. The cap of the plan before was looked at; that of the
+    renewed one counts what is revoked there.
+    Effects: a query for each event, and for each renewed plan a transaction as of ``revoke``.
+    """
+    for delivery in deliveries:
+        lost = [fact.license_uuid for fact in delivery.facts]
+        ahead = models.License.objects.filter(
+            renewed_from__in=lost, status__in=LIVE, plan__starts_at__gt=delivery.recorded_at
+        )
+        for plan_uuid in sorted(set(ahead.values_list("plan_id", flat=True))):
+            _revoke_successors(plan_uuid, lost, by=delivery.by)
+
+
+@transaction.atomic(durable=True)
+def _revoke_successors(plan_uuid: UUID, lost: Sequence[UUID], *, by: int | None) -> None:
+    plan = seats.lock_plan(plan_uuid)
+    live = _list_live(models.License.objects.filter(plan=plan, renewed_from__in=lost, status__in=LIVE))
+    _revoke(plan, live, by=by, is_capped=False)
+
+
 class _Live(NamedTuple):
     """A license that somebody holds."""
 
@@ -144,11 +170,11 @@ def _list_live(rows: "QuerySet[models.License]") -> list[_Live]:
     return [_Live(pk, Status(was), email or "", lms_user_id) for pk, was, email, lms_user_id in columns]
 
 
-def _revoke(plan: models.Plan, licenses: Sequence[_Live], *, by: int | None) -> None:
+def _revoke(plan: models.Plan, licenses: Sequence[_Live], *, by: int | None, is_capped: bool = True) -> None:
     if not licenses:
         return
     was = Counter(each.was for each in licenses)
-    remaining = revocations_remaining(plan)
+    remaining = revocations_remaining(plan) if is_capped else None
     if remaining is not None and was[Status.ACTIVATED] > remaining:
         raise NotEnoughRevocations(
             _("Plan does not have enough revocations remaining."),
@@ -173,7 +199,7 @@ def _revoke(plan: models.Plan, licenses: Sequence[_Live], *, by: int | None) -> 
             Status.REVOKED: len(licenses),
             Status.UNASSIGNED: added,
         },
-        revoked_now=was[Status.ACTIVATED],
+        revoked_now=was[Status.ACTIVATED] if is_capped else 0,
     )
     facts = [
         LicenseRevoked(each.uuid, plan.pk, plan.customer_uuid, each.email, each.lms_user_id, each.was.value)

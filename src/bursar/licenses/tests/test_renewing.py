@@ -81,7 +81,7 @@ def test_licenses_go_along_as_they_are_and_the_plan_before_keeps_its_own(acme: O
     assert counts_on(renewed.pk) == {Status.UNASSIGNED: 3, Status.ASSIGNED: 1, Status.ACTIVATED: 1}
     assert licenses.count_by_status(plan.uuid) == counts_on(plan.uuid)
     flags = models.Plan.objects.order_by("starts_at").values_list("should_auto_apply", flat=True)
-    assert list(flags) == [False, True]
+    assert list(flags) == [True, True]  # until the renewed plan begins the prior one goes on
     story = licenses.tell_story(after[BOB.email].pk)
     assert [(each.by, each.status, each.reason) for each in story] == [(10, Status.ACTIVATED, "renewed")]
     assert licenses.tell_story(mine)[-1].reason == "renewed"
@@ -255,14 +255,66 @@ def test_the_renewed_license_pays_so_that_taking_it_back_ends_what_it_pays_for(a
     # Taken back before the events were relayed: the order is kept.
     assert PendingEnrollment.objects.get().state == "failed"
 
-    licenses.revoke(plan_uuid=plan.uuid, addresses=[BOB.email], by=None)
-    outbox.relay()
-    assert place_of_bob() == ("verified", True)
-
     licenses.revoke(plan_uuid=renewed.pk, addresses=[BOB.email], by=None)
     outbox.relay()
     assert place_of_bob() == (AUDIT, True)
     assert Fulfillment.objects.get().is_revoked
+
+
+def test_whoever_loses_a_license_before_the_renewed_plan_begins_loses_both(
+    acme: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = acme.plan(free=2, revocation_cap_percent=100)
+    (bobs, _danas) = give(plan, BOB.email, DANA.email)
+    licenses.activate_for(plan_uuid=plan.uuid, holders={BOB.email: BOB.lms_user_id}, by=None)
+    pay(BOB.email, bobs)
+    renewed = process(renewal_of(plan))
+    outbox.relay()
+
+    licenses.revoke(plan_uuid=plan.uuid, addresses=[BOB.email], by=ALICE.lms_user_id)
+    outbox.relay()
+    outbox.relay()
+
+    assert live_of(renewed.pk).keys() == {DANA.email}
+    assert place_of_bob() == (AUDIT, True)
+    assert models.Plan.objects.get(pk=renewed.pk).revocation_count == 0
+    began = renewed.starts_at + timedelta(hours=1)
+    monkeypatch.setattr(clock, "now", lambda: began)
+    licenses.revoke(plan_uuid=plan.uuid, addresses=[DANA.email], by=ALICE.lms_user_id)
+    outbox.relay()
+    assert live_of(renewed.pk).keys() == {DANA.email}  # who tidies an old plan up means that plan
+
+
+def test_what_comes_late_goes_along_when_the_plan_is_over(
+    acme: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = acme.plan(free=4, days_left=1, should_auto_apply=True)
+    give(plan, DANA.email)
+    renewed = process(renewal_of(plan, count=3, effective_at=plan.expires_at))
+    licenses.activate_for(plan_uuid=plan.uuid, holders={DANA.email: DANA.lms_user_id}, by=None)
+    (bobs,) = give(plan, BOB.email)
+    licenses.auto_apply(customer_uuid=acme.uuid, email=ERIN.email, lms_user_id=ERIN.lms_user_id)
+    give(plan, "one.too.many@acme.test")
+    pay(BOB.email, bobs)
+    over = plan.expires_at + timedelta(minutes=10)
+    monkeypatch.setattr(clock, "now", lambda: over)
+
+    licenses.expire_plans()
+    outbox.relay()
+    licenses.expire_plans()
+
+    assert {email: each.status for email, each in live_of(renewed.pk).items()} == {
+        DANA.email: Status.ACTIVATED,
+        BOB.email: Status.ASSIGNED,
+        ERIN.email: Status.ACTIVATED,
+    }
+    assert licenses.count_by_status(renewed.pk) == counts_on(renewed.pk)
+    paid = Fulfillment.objects.get()
+    assert (paid.subsidy_uuid, paid.is_revoked) == (live_of(renewed.pk)[BOB.email].pk, False)
+    told = [fact["email"] for event in Event.objects.filter(type="license.expired") for fact in event.facts]
+    assert told == ["one.too.many@acme.test"]
+    again = licenses.auto_apply(customer_uuid=acme.uuid, email=ERIN.email, lms_user_id=ERIN.lms_user_id)
+    assert again.license_uuid == live_of(renewed.pk)[ERIN.email].pk
 
 
 def test_what_the_old_license_came_to_pay_for_is_passed_on_when_its_plan_is_over(
