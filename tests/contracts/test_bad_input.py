@@ -109,6 +109,7 @@ NO_OBJECT = {
 }
 
 
+@pytest.mark.once  # no database hears of it
 @EVERY_API_WRITE
 def test_a_body_that_is_no_object_is_refused(tenants, call):
     faults = []
@@ -120,6 +121,7 @@ def test_a_body_that_is_no_object_is_refused(tenants, call):
     assert not faults, "\n".join([str(call), *faults])
 
 
+@pytest.mark.once
 @EVERY_API_WRITE
 @pytest.mark.parametrize(
     "content_type",
@@ -449,6 +451,7 @@ ODD_HEADERS = [
 ]
 
 
+@pytest.mark.once
 @EVERY_READ
 def test_a_header_may_say_anything(tenants, call):
     faults = []

@@ -13,7 +13,7 @@ from bursar.identity import models as identity_models
 from bursar.licenses import api as licenses
 from tests.world.conftest import ACME_CATALOG, ACME_PLAN, PYTHON, PYTHON_RUN, small_world
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 OTHER = "33333333-3333-4333-8333-333333333333"
 SECOND = {"uuid": OTHER, "name": "Globex", "slug": "globex"}

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 
 from bursar.licenses import models
+from bursar.licenses.service.links import activation_link
 from bursar.licenses.service.reads import AgreementFrame, Renewals
 from bursar.licenses.service.revocation import revocations_remaining
 
@@ -86,13 +87,6 @@ def admin_license(row: models.License, renewals: Renewals, now: datetime) -> dic
         "subscription_plan_expiration_date": row.plan.expires_at,
         "subscription_plan": minimal_plan(row.plan, renewals, now),
     }
-
-
-def activation_link(customer_slug: str | None, activation_key: object) -> str | None:
-    """Where the holder of a license accepts it; None while it has no key."""
-    if not customer_slug or not activation_key:
-        return None
-    return f"{settings.LEARNER_PORTAL_URL}/{customer_slug}/licenses/{activation_key}/activate"
 
 
 def subsidy(row: models.License, *, lms_user_id: int, course_key: str) -> dict[str, Any]:

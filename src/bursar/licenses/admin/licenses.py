@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -23,6 +22,7 @@ from bursar.lib.errors import DomainError
 from bursar.licenses import api, models
 from bursar.licenses.admin.paging import ShortPaginator
 from bursar.licenses.data import LIVE, Notice, Status
+from bursar.licenses.service import links
 from bursar.notifications import api as notifications
 from bursar.notifications.data import Message, MessageState
 
@@ -126,8 +126,7 @@ class LicenseAdmin(ReadOnlyHistoryAdmin):
     def activation_link(self, row: models.License) -> str:
         if row.status != Status.ASSIGNED or row.activation_key is None:
             return "-"
-        slug = row.plan.agreement.customer_slug
-        return f"{settings.PUBLIC_URL}/{slug}/licenses/{row.activation_key}/activate"
+        return links.activation_link(row.plan.agreement.customer_slug, row.activation_key) or "-"
 
     @admin.display(description=gettext_lazy("order"))
     def order(self, row: models.License) -> str:

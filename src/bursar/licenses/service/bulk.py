@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
@@ -24,6 +23,7 @@ from bursar.lib import clock, emails, sets
 from bursar.lib.outcomes import Refusal
 from bursar.licenses import models
 from bursar.licenses.data import LIVE, BulkRow, Status
+from bursar.licenses.service import links
 from bursar.notifications import api as notifications
 from bursar.notifications.data import NewMessage
 
@@ -168,7 +168,7 @@ class _Held:
         """Where its holder accepts it, if that is still to be done."""
         if self.status != Status.ASSIGNED or self.activation_key is None:
             return None
-        return f"{settings.PUBLIC_URL}/{self.customer_slug}/licenses/{self.activation_key}/activate"
+        return links.activation_link(self.customer_slug, self.activation_key)
 
 
 @dataclass(slots=True)
