@@ -127,7 +127,7 @@ def _add_batch(plan_uuid: UUID, count: int, *, by: int | None) -> int:
 
 
 def find_auto_applied(agreement: models.Agreement) -> set[UUID]:
-    """The agreement's plans that hand out licenses by themselves: one at most, by our rule."""
+    """The agreement's plans that hand out licenses by themselves: one, and after a renewal its successor."""
     flagged = models.Plan.objects.filter(agreement=agreement, should_auto_apply=True)
     return set(flagged.values_list("pk", flat=True))
 

@@ -22,6 +22,7 @@ from bursar.lib.outcomes import Refusal
 from bursar.licenses import models
 from bursar.licenses.data import LIVE, PlanNotFound, Status, TransferImpossible, TransferOutcome
 from bursar.licenses.service import seats
+from bursar.licenses.service.agreements import lock_plans
 
 TRANSFER = "licenses.transfer"
 """The kind of its jobs."""
@@ -91,7 +92,8 @@ def transfer_chunk(work: Work) -> list[Result]:
 
     Effects: locks both plans; a constant number of statements.
     """
-    plan, to_plan = _lock_plans(UUID(work.parameters["plan_uuid"]), UUID(work.parameters["to_plan_uuid"]))
+    both = UUID(work.parameters["plan_uuid"]), UUID(work.parameters["to_plan_uuid"])
+    plan, to_plan = _pair(lock_plans(both), *both)
     transfer = _Transfer(plan, to_plan, moves_all=work.parameters["moves_all"])
     outcomes = transfer.judge(work.items)
     _move(plan, to_plan, transfer.moved, by=work.by)
@@ -226,11 +228,6 @@ def _fold(names: Iterable[str]) -> list[str]:
 
 def _check_plans(plan_uuid: UUID, to_plan_uuid: UUID) -> tuple[models.Plan, models.Plan]:
     rows = models.Plan.objects.filter(pk__in=(plan_uuid, to_plan_uuid))
-    return _pair({row.pk: row for row in rows}, plan_uuid, to_plan_uuid)
-
-
-def _lock_plans(plan_uuid: UUID, to_plan_uuid: UUID) -> tuple[models.Plan, models.Plan]:
-    rows = models.Plan.objects.select_for_update().filter(pk__in=(plan_uuid, to_plan_uuid)).order_by("pk")
     return _pair({row.pk: row for row in rows}, plan_uuid, to_plan_uuid)
 
 
