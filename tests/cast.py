@@ -112,7 +112,11 @@ class Organization:
         from bursar.subsidy_requests import models
 
         subsidy_requests.open_requests(
-            [NewRequest(self.uuid, each.lms_user_id, each.email, course) for each in learners], by=None
+            [
+                NewRequest(SubsidyType.LICENSE, self.uuid, each.lms_user_id, each.email, course)
+                for each in learners
+            ],
+            by=None,
         )
         rows = dict(
             models.LicenseRequest.objects.filter(customer_uuid=self.uuid, is_open=1).values_list(

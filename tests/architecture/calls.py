@@ -188,6 +188,7 @@ def _all(status: int, *relations: str) -> dict[str, int]:
 
 
 _REQUESTS = "/api/v1/license-requests/"
+_CODE_REQUESTS = "/api/v1/coupon-code-requests/"
 _ENTERPRISE = "/enterprise/api/v1/"
 _OWN_COURSES = "/enterprise_learner_portal/api/v1/enterprise_course_enrollments/"
 _JOBS = "/api/jobs/v1/jobs/"
@@ -288,11 +289,94 @@ CALLS = [
     ),
     Call(
         "GET",
+        _REQUESTS + "overview/",
+        _RULES,
+        missing=200,
+        query=_of_customer,
+        shows=lambda its: ["requested"],
+    ),
+    Call(
+        "GET", _REQUESTS + "capacity/", _RULES, missing=200, query=_of_customer, shows=lambda its: [its.plan]
+    ),
+    Call(
+        "GET",
+        _CODE_REQUESTS,
+        _all(200, *SIGNED_IN),
+        missing=200,
+        query=_of_customer,
+        shows=lambda its: [its.request, its.email],
+        about="one customer's",
+    ),
+    Call(
+        "GET",
+        _CODE_REQUESTS,
+        _all(200, *SIGNED_IN),
+        missing=200,
+        shows=lambda its: [its.request],
+        about="all",
+    ),
+    # Nothing that holds coupons is installed.
+    Call(
+        "POST",
+        _CODE_REQUESTS,
+        _all(422, LEARNER, OWNER, ADMIN, OPERATOR_),
+        missing=422,
+        body=lambda its: {"enterprise_customer_uuid": its.customer, "course_id": cast.CS50},
+    ),
+    Call(
+        "GET",
+        _CODE_REQUESTS + "<request_uuid>/",
+        _SEES_A_REQUEST,
+        refused=404,
+        shows=lambda its: [its.request, its.email],
+    ),
+    Call("DELETE", _CODE_REQUESTS + "<request_uuid>/", {OWNER: 204}, refused=404),
+    Call("GET", _CODE_REQUESTS + "<request_uuid>/history/", _SEES_A_REQUEST, refused=404),
+    Call(
+        "GET",
+        _CODE_REQUESTS + "overview/",
+        _RULES,
+        missing=200,
+        query=_of_customer,
+        shows=lambda its: ["requested"],
+    ),
+    Call("GET", _CODE_REQUESTS + "capacity/", _all(422, ADMIN, OPERATOR_), missing=422, query=_of_customer),
+    Call(
+        "POST",
+        _CODE_REQUESTS + "approve/",
+        _all(422, ADMIN, OPERATOR_),
+        missing=422,
+        body=lambda its: {**_answer(its), "coupon_id": 7},
+    ),
+    Call(
+        "POST",
+        _CODE_REQUESTS + "decline/",
+        _RULES,
+        missing=200,
+        body=lambda its: {**_answer(its), "decline_reason": "Not now."},
+        shows=lambda its: [its.request],
+    ),
+    Call(
+        "GET",
         _CONFIGURATIONS,
         _all(200, *SIGNED_IN),
         missing=200,
         shows=lambda its: [its.customer],
         about="all",
+    ),
+    Call(
+        "POST",
+        _CONFIGURATIONS,
+        _all(400, ADMIN, OPERATOR_),  # there is one already
+        missing=400,
+        body=lambda its: {"enterprise_customer_uuid": its.customer, "subsidy_type": "license"},
+    ),
+    Call(
+        "PATCH",
+        _CONFIGURATIONS + "<customer_uuid>/",
+        _RULES,
+        body=lambda its: {"subsidy_requests_enabled": False},
+        shows=lambda its: [its.customer],
     ),
     Call(
         "GET",

@@ -154,6 +154,17 @@ def _make_side(
     organization.takes_requests()
     plan = organization.plan(title=f"The plan of {organization.slug}")
     requested = organization.requests_of([owner, colleague], cast.CS50)
+    for request in requests.LicenseRequest.objects.filter(pk__in=requested):
+        # Of the same uuid, so that an id stands for both.
+        requests.CouponCodeRequest.objects.create(
+            uuid=request.pk,
+            customer_uuid=organization.uuid,
+            lms_user_id=request.lms_user_id,
+            email=request.email,
+            course_key=cast.CS50,
+            created_at=request.created_at,
+            modified_at=request.modified_at,
+        )
     assigned = licenses.assign(plan_uuid=plan.uuid, addresses=[owner.email, colleague.email], by=None)
     customers.switch_universal_link(customer_uuid=organization.uuid, is_on=True, by=None)
     (invite_key,) = customers.list_invite_keys(customer_uuid=organization.uuid)

@@ -63,7 +63,11 @@ def open_plan(*, free: int, requests: Sequence[str]) -> dict[str, Any]:
     licenses.save_plans([plan])
     subsidy_requests.save_configurations([Configuration(customer_uuid, True, SubsidyType.LICENSE)], by=None)
     subsidy_requests.open_requests(
-        [NewRequest(customer_uuid, 1_000_000 + n, email, COURSE) for n, email in enumerate(requests)], by=None
+        [
+            NewRequest(SubsidyType.LICENSE, customer_uuid, 1_000_000 + n, email, COURSE)
+            for n, email in enumerate(requests)
+        ],
+        by=None,
     )
     asked = LicenseRequest.objects.filter(customer_uuid=customer_uuid).values_list("email", "uuid")
     return {
@@ -86,9 +90,11 @@ def approve(*, customer: str, plan: str, batches: Sequence[Sequence[str]], by: i
     """Says yes to batches of requests, one batch after the other; an answer for each."""
 
     def approve_batch(batch: Sequence[str]) -> list[str]:
-        approval = Approval(UUID(customer), UUID(plan), tuple(UUID(each) for each in batch), True)
+        approval = Approval(
+            SubsidyType.LICENSE, UUID(customer), UUID(plan), tuple(UUID(each) for each in batch), True
+        )
         outcomes = subsidy_requests.approve(approval, by=by)
-        return [str(each.request_uuid) for each in outcomes if each.state is not None]
+        return [str(each.request_uuid) for each in outcomes if each.refusal is None]
 
     return [_answer(approve_batch, batch) for batch in batches]
 
@@ -98,9 +104,9 @@ def decline(*, customer: str, batches: Sequence[Sequence[str]], by: int) -> list
 
     def decline_batch(batch: Sequence[str]) -> list[str]:
         outcomes = subsidy_requests.decline(
-            Decline(UUID(customer), tuple(UUID(each) for each in batch)), by=by
+            Decline(SubsidyType.LICENSE, UUID(customer), tuple(UUID(each) for each in batch)), by=by
         )
-        return [str(each.request_uuid) for each in outcomes if each.state is not None]
+        return [str(each.request_uuid) for each in outcomes if each.refusal is None]
 
     return [_answer(decline_batch, batch) for batch in batches]
 

@@ -7,7 +7,7 @@ from django.test import Client
 from bursar.identity.models import User
 from bursar.licenses import api as licenses
 from bursar.outbox import models as outbox_models
-from bursar.subsidy_requests.data import Approval
+from bursar.subsidy_requests.data import Approval, SubsidyType
 from tests.cast import ALICE, BOB, OLGA, Member, Organization
 
 PAGES = sorted(f"/admin/{model._meta.app_label}/{model._meta.model_name}/" for model in admin.site._registry)
@@ -59,7 +59,9 @@ def test_dead_deliveries_are_tried_again_with_one_action(acme: Organization) -> 
 
     acme.takes_requests()
     (request,) = acme.requests_of([BOB])
-    subsidy_requests.approve(Approval(acme.uuid, acme.plan(free=1).uuid, (request,)), by=ALICE.lms_user_id)
+    subsidy_requests.approve(
+        Approval(SubsidyType.LICENSE, acme.uuid, acme.plan(free=1).uuid, (request,)), by=ALICE.lms_user_id
+    )
     delivery = outbox_models.Delivery.objects.get(handler="licenses.fulfil_approvals")
     browser, form = browser_of(OLGA), {"action": "try_again", "_selected_action": str(delivery.pk)}
     assert (

@@ -2,6 +2,7 @@
 
 from bursar.customers import handlers as customers
 from bursar.enrollments import handlers as enrollments
+from bursar.events.coupons import CODE_ASSIGNMENTS_REFUSED, CODES_ASSIGNED
 from bursar.events.customers import LEARNERS_ENROLLED
 from bursar.events.enrollments import (
     CUSTOMERS_NAMED,
@@ -23,7 +24,11 @@ from bursar.events.licenses import (
     LICENSES_REVOKED,
 )
 from bursar.events.outbox import DELIVERIES_DIED
-from bursar.events.subsidy_requests import LICENSE_REQUESTS_APPROVED
+from bursar.events.subsidy_requests import (
+    LEARNERS_DECLINED,
+    LICENSE_REQUESTS_APPROVED,
+    SUBSIDY_TYPES_CHANGED,
+)
 from bursar.jobs import handlers as jobs
 from bursar.licenses import handlers as licenses
 from bursar.notifications import handlers as notifications
@@ -69,8 +74,19 @@ REACTIONS: tuple[Reaction, ...] = (
     Reaction(CUSTOMERS_NAMED, customers.SPONSOR_ENROLLED_PEOPLE, customers.sponsor_enrolled_people),
     # An approved request is given its license, and then closed.
     Reaction(LICENSE_REQUESTS_APPROVED, "licenses.fulfil_approvals", licenses.fulfil_approvals),
-    Reaction(LICENSES_ASSIGNED, "subsidy_requests.close_fulfilled", subsidy_requests.close_fulfilled),
-    Reaction(ASSIGNMENTS_REFUSED, "subsidy_requests.close_refused", subsidy_requests.close_refused),
+    Reaction(LICENSES_ASSIGNED, subsidy_requests.CLOSE_FULFILLED, subsidy_requests.close_fulfilled_licenses),
+    Reaction(ASSIGNMENTS_REFUSED, subsidy_requests.CLOSE_REFUSED, subsidy_requests.close_refused_licenses),
+    # The same for codes; whoever holds coupons will assign them.
+    Reaction(CODES_ASSIGNED, subsidy_requests.CLOSE_FULFILLED_CODES, subsidy_requests.close_fulfilled_codes),
+    Reaction(
+        CODE_ASSIGNMENTS_REFUSED, subsidy_requests.CLOSE_REFUSED_CODES, subsidy_requests.close_refused_codes
+    ),
+    # A customer pays for requests in another way: what waits for the old one is declined.
+    Reaction(
+        SUBSIDY_TYPES_CHANGED, subsidy_requests.DECLINE_OTHER_TYPES, subsidy_requests.decline_other_types
+    ),
+    # An administrator declined a learner and wants them to leave.
+    Reaction(LEARNERS_DECLINED, subsidy_requests.UNLINK_DECLINED, subsidy_requests.unlink_declined),
     # Whoever was given a license learns at the customer.
     Reaction(LICENSES_ASSIGNED, customers.LINK_LICENSED_PEOPLE, customers.link_licensed_people),
     # A license was taken back: what it paid for ends.
@@ -82,7 +98,7 @@ REACTIONS: tuple[Reaction, ...] = (
     # A license was renewed: the new one pays. By the same handler, which keeps the order if it is taken back.
     Reaction(LICENSES_RENEWED, customers.END_REVOKED, customers.pay_with_renewed),
     # Nobody waits for ever: what failed at every try ends the waiting, too.
-    Reaction(DELIVERIES_DIED, "subsidy_requests.close_dead", subsidy_requests.close_dead),
+    Reaction(DELIVERIES_DIED, subsidy_requests.CLOSE_DEAD, subsidy_requests.close_dead),
     Reaction(DELIVERIES_DIED, "customers.give_up_waiting", customers.give_up_waiting),
 )
 

@@ -1,8 +1,8 @@
 """The door of customers.
 
-``find_customers``, ``get_customer`` and ``find_customer_by_slug`` say who the customers are,
-``find_links`` and ``is_linked`` who learns there. ``link_learners`` and ``make_admins`` change that,
-and ``unlink_learners`` and ``leave`` take it back. ``create_invite_key``, ``list_invite_keys``,
+``find_customers``, ``get_customer``, ``get_active_customer`` and ``find_customer_by_slug`` say who the
+customers are, ``find_links`` and ``is_linked`` who learns there. ``link_learners`` and ``make_admins``
+change that, and ``unlink_learners`` and ``leave`` take it back. ``create_invite_key``, ``list_invite_keys``,
 ``switch_invite_key``, ``switch_universal_link`` and ``link_by_key`` are about links that people open.
 ``enroll_in_bulk`` gets people into runs at a customer's expense, and ``rehearse_in_bulk`` says what it
 would do; ``end_sponsorships``, ``end_learner_sponsorships`` and ``cancel_fulfillment`` end it;
@@ -32,6 +32,7 @@ from bursar.customers.service.members import link_learners, make_admins
 from bursar.customers.service.organizations import (
     find_customer_by_slug,
     find_customers,
+    get_active_customer,
     get_customer,
     save_customers,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "find_customer_by_slug",
     "find_customers",
     "find_links",
+    "get_active_customer",
     "get_customer",
     "get_fulfillment",
     "is_linked",

@@ -33,5 +33,5 @@ def save_row(
         setattr(row, name, value)
     row._history_user = by  # type: ignore[attr-defined]
     row._change_reason = reason  # type: ignore[attr-defined]
-    row.save()
+    row.save(force_insert=is_new)
     return Saved(created=1) if is_new else Saved(changed=1)

@@ -21,6 +21,7 @@ from bursar.licenses.service.plans import (
     find_licenses,
     find_plans,
     get_own_license,
+    has_usable_plan,
     list_usable_plans,
     save_agreements,
     save_plans,
@@ -57,7 +58,7 @@ from bursar.licenses.service.rollout import (
     start_assigning,
 )
 from bursar.licenses.service.scaling import scale_plans
-from bursar.licenses.service.seats import hold, list_stale_holds, release
+from bursar.licenses.service.seats import check_seats, hold, list_stale_holds, release
 from bursar.licenses.service.transfers import (
     TRANSFER,
     describe_named,
@@ -81,6 +82,7 @@ __all__ = [
     "assign_chunk",
     "auto_apply",
     "check_counts",
+    "check_seats",
     "count_by_status",
     "count_overdue_renewals",
     "describe_batch",
@@ -96,6 +98,7 @@ __all__ = [
     "find_plans",
     "freeze_unused",
     "get_own_license",
+    "has_usable_plan",
     "hold",
     "list_stale_holds",
     "list_usable_plans",

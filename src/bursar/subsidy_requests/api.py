@@ -1,16 +1,33 @@
 """The door of subsidy_requests."""
 
-from bursar.subsidy_requests.service.answers import approve, decline
+from bursar.subsidy_requests.data import AnswerOutcome, Approval, Decline
+from bursar.subsidy_requests.service import answers
 from bursar.subsidy_requests.service.closing import release_stale_holds
-from bursar.subsidy_requests.service.configuration import save_configurations
-from bursar.subsidy_requests.service.creation import open_requests, request_license, withdraw
+from bursar.subsidy_requests.service.configuration import (
+    change_configuration,
+    create_configuration,
+    save_configurations,
+)
+from bursar.subsidy_requests.service.creation import ask, open_requests, withdraw
 
 __all__ = [
     "approve",
+    "ask",
+    "change_configuration",
+    "create_configuration",
     "decline",
     "open_requests",
     "release_stale_holds",
-    "request_license",
     "save_configurations",
     "withdraw",
 ]
+
+
+def approve(approval: Approval, *, by: int | None) -> list[AnswerOutcome]:
+    """Says yes to the requests: one outcome per request, in order. See ``service.answers.approve``."""
+    return answers.approve(approval, by=by).outcomes
+
+
+def decline(answer: Decline, *, by: int | None) -> list[AnswerOutcome]:
+    """Says no to the requests: one outcome per request, in order. See ``service.answers.decline``."""
+    return answers.decline(answer, by=by).outcomes

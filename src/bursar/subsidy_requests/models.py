@@ -5,7 +5,7 @@ import uuid
 from django.db import models
 from django.db.models import Case, Q, Value, When
 
-from bursar.lib.fields import AddressField, CourseKeyField
+from bursar.lib.fields import AddressField, CourseKeyField, ExactCharField
 from bursar.lib.history import tracked
 from bursar.subsidy_requests.data import DECLINE_REASON_MAX_LENGTH, OPEN, Digest, State, SubsidyType
 
@@ -33,6 +33,7 @@ class SubsidyRequest(models.Model):
     error_code = models.CharField(max_length=50, null=True, blank=True)
     error_message = models.TextField(null=True, blank=True)
     is_removed = models.BooleanField(default=False)
+    announced_at = models.DateTimeField(null=True, blank=True)  # to administrators, in a digest
     created_at = models.DateTimeField()
     modified_at = models.DateTimeField()
     is_open = models.GeneratedField(
@@ -53,6 +54,38 @@ class SubsidyRequest(models.Model):
         return f"{self.uuid} ({self.state})"
 
 
+def _indexes(prefix: str) -> tuple[models.Index, ...]:
+    return (
+        models.Index(fields=("customer_uuid", "-created_at", "uuid"), name=f"{prefix}_list"),
+        models.Index(fields=("customer_uuid", "state", "-created_at"), name=f"{prefix}_by_state"),
+        models.Index(fields=("lms_user_id", "customer_uuid"), name=f"{prefix}_by_learner"),
+        models.Index(
+            fields=("state", "is_removed", "announced_at", "customer_uuid"), name=f"{prefix}_to_announce"
+        ),
+    )
+
+
+def _constraints(
+    prefix: str, *, container: str, assigned: str, one_open_per: tuple[str, ...]
+) -> tuple[models.BaseConstraint, ...]:
+    return (
+        models.UniqueConstraint(fields=(*one_open_per, "is_open"), name=f"{prefix}_one_open"),
+        models.CheckConstraint(
+            condition=~Q(state=State.APPROVED.value)
+            | Q(**{f"{container}__isnull": False, f"{assigned}__isnull": False}),
+            name=f"{prefix}_approved_is_whole",
+        ),
+        models.CheckConstraint(
+            condition=~Q(state=State.PENDING.value)
+            | Q(approval_uuid__isnull=False, **{f"{container}__isnull": False}),
+            name=f"{prefix}_pending_is_whole",
+        ),
+    )
+
+
+_UNTRACKED = ["is_open", "announced_at"]
+
+
 class LicenseRequest(SubsidyRequest):
     """A learner asks for a license. ``plan_uuid`` is the plan of the approval.
 
@@ -63,27 +96,41 @@ class LicenseRequest(SubsidyRequest):
 
     plan_uuid = models.UUIDField(null=True, blank=True)
     license_uuid = models.UUIDField(null=True, blank=True, db_index=True)
-    history = tracked(excluded_fields=["is_open"])
+    history = tracked(excluded_fields=_UNTRACKED)
 
     class Meta(SubsidyRequest.Meta):
-        indexes = (
-            models.Index(fields=("customer_uuid", "-created_at", "uuid"), name="subsidy_requests_list"),
-            models.Index(fields=("customer_uuid", "state", "-created_at"), name="subsidy_requests_by_state"),
-            models.Index(fields=("lms_user_id", "customer_uuid"), name="subsidy_requests_by_learner"),
+        indexes = _indexes("subsidy_requests")
+        constraints = _constraints(
+            "subsidy_requests",
+            container="plan_uuid",
+            assigned="license_uuid",
+            one_open_per=("lms_user_id", "customer_uuid"),
         )
+
+
+class CouponCodeRequest(SubsidyRequest):
+    """A learner asks for a coupon code for a course. ``coupon_id`` is the coupon of the approval.
+
+    .. pii: the learner's address and LMS user id
+    .. pii_types: email_address, id
+    .. pii_retirement: local_api
+    """
+
+    coupon_id = models.BigIntegerField(null=True, blank=True)
+    coupon_code = ExactCharField(max_length=128, null=True, blank=True, db_index=True)
+    history = tracked(excluded_fields=_UNTRACKED)
+
+    class Meta(SubsidyRequest.Meta):
+        indexes = _indexes("coupon_requests")
         constraints = (
-            models.UniqueConstraint(
-                fields=("lms_user_id", "customer_uuid", "is_open"), name="subsidy_requests_one_open"
+            *_constraints(
+                "coupon_requests",
+                container="coupon_id",
+                assigned="coupon_code",
+                one_open_per=("lms_user_id", "customer_uuid", "course_key"),
             ),
             models.CheckConstraint(
-                condition=~Q(state=State.APPROVED.value)
-                | Q(plan_uuid__isnull=False, license_uuid__isnull=False),
-                name="subsidy_requests_approved_is_whole",
-            ),
-            models.CheckConstraint(
-                condition=~Q(state=State.PENDING.value)
-                | Q(approval_uuid__isnull=False, plan_uuid__isnull=False),
-                name="subsidy_requests_pending_is_whole",
+                condition=Q(course_key__isnull=False), name="coupon_requests_name_a_course"
             ),
         )
 

@@ -265,7 +265,9 @@ def _save_requests(listed: Sequence[document.Customer], report: Report) -> None:
     ]
     people = identity.find_people_by_email({wish.email for _, wish in wishes})
     requests = [
-        NewRequest(customer_uuid, people[wish.email].lms_user_id, wish.email, wish.course)
+        NewRequest(
+            SubsidyType.LICENSE, customer_uuid, people[wish.email].lms_user_id, wish.email, wish.course
+        )
         for customer_uuid, wish in wishes
     ]
     for chunk in sets.chunks(requests):

@@ -104,11 +104,18 @@ def find_plans(uuids: Collection[UUID]) -> dict[UUID, Plan]:
 
 def list_usable_plans(*, customer_uuid: UUID) -> list[Plan]:
     """The customer's plans that are active, started and not expired, those with nothing left included."""
+    return _plans(_usable(customer_uuid))
+
+
+def has_usable_plan(*, customer_uuid: UUID) -> bool:
+    """Whether ``list_usable_plans`` would list any. One query."""
+    return _usable(customer_uuid).exists()
+
+
+def _usable(customer_uuid: UUID) -> "db.QuerySet[models.Plan]":
     moment = clock.now()
-    return _plans(
-        models.Plan.objects.filter(
-            customer_uuid=customer_uuid, is_active=True, starts_at__lte=moment, expires_at__gte=moment
-        )
+    return models.Plan.objects.filter(
+        customer_uuid=customer_uuid, is_active=True, starts_at__lte=moment, expires_at__gte=moment
     )
 
 

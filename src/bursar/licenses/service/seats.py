@@ -134,15 +134,8 @@ def hold(*, plan_uuid: UUID, customer_uuid: UUID, seats: Sequence[Seat]) -> list
     Effects: locks the plan; five statements.
     """
     plan = lock_plan(plan_uuid)
-    if plan.customer_uuid != customer_uuid:
-        raise PlanNotFound(_("There is no such subscription plan."))
     moment = clock.now()
-    check_usable(plan, moment)
-    emails = {seat.email for seat in seats}
-    licensed = set(live_licenses(plan, emails))
-    held = dict(models.Hold.objects.filter(plan=plan, email__in=emails).values_list("approval_uuid", "email"))
-    wanted = sorted({seat.email for seat in seats} - licensed - set(held.values()))
-    check_free(plan, len(wanted))
+    licensed, held = _check_holdable(plan, customer_uuid, {seat.email for seat in seats}, moment)
     rows = sorted(
         (seat.approval_uuid, plan.pk, seat.email, moment)
         for seat in seats
@@ -152,6 +145,35 @@ def hold(*, plan_uuid: UUID, customer_uuid: UUID, seats: Sequence[Seat]) -> list
         models.Hold, ("approval_uuid", "plan", "email", "created_at"), rows, unique=("approval_uuid",)
     )
     return [HoldOutcome(seat, is_held=seat.email not in licensed) for seat in seats]
+
+
+def check_seats(*, plan_uuid: UUID, customer_uuid: UUID, emails: Collection[str]) -> None:
+    """Raises what ``hold`` would raise now for seats of these people. Holds and locks nothing.
+
+    Errors: PlanNotFound, PlanUnavailable, NotEnoughLicenses.
+    Effects: two queries, and two for each 1,000 people.
+    """
+    plan = models.Plan.objects.filter(pk=plan_uuid).first()
+    if plan is None:
+        raise PlanNotFound(_("There is no such subscription plan."))
+    _check_holdable(plan, customer_uuid, emails, clock.now())
+
+
+def _check_holdable(
+    plan: models.Plan, customer_uuid: UUID, emails: Collection[str], at: datetime
+) -> tuple[set[str], dict[UUID, str]]:
+    """Who of these needs no seat, and what is held; raises unless there are seats for all others."""
+    if plan.customer_uuid != customer_uuid:
+        raise PlanNotFound(_("There is no such subscription plan."))
+    check_usable(plan, at)
+    wanted = set(emails)
+    licensed = set(live_licenses(plan, wanted))
+    held: dict[UUID, str] = {}
+    for chunk in sets.chunks(sorted(wanted)):
+        holds = models.Hold.objects.filter(plan=plan, email__in=chunk)
+        held |= dict(holds.values_list("approval_uuid", "email"))
+    check_free(plan, len(wanted - licensed - set(held.values())))
+    return licensed, held
 
 
 @transaction.atomic(durable=True)

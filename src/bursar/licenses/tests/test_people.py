@@ -13,7 +13,7 @@ from bursar.licenses.data import Seat, Status
 from bursar.outbox import api as outbox
 from bursar.outbox.models import Delivery
 from bursar.subsidy_requests import api as subsidy_requests
-from bursar.subsidy_requests.data import Approval
+from bursar.subsidy_requests.data import Approval, SubsidyType
 from tests.architecture.tables import read_rows
 from tests.cast import ALICE, BOB, DANA, OLGA, Client, Organization
 from tests.statements import counted
@@ -99,7 +99,9 @@ def test_a_seat_that_is_held_goes_along(acme: Organization) -> None:
     acme.takes_requests()
     plan = acme.plan(free=1)
     (request,) = acme.requests_of([BOB])
-    subsidy_requests.approve(Approval(acme.uuid, plan.uuid, (request,)), by=ALICE.lms_user_id)
+    subsidy_requests.approve(
+        Approval(SubsidyType.LICENSE, acme.uuid, plan.uuid, (request,)), by=ALICE.lms_user_id
+    )
     (delivery,) = Delivery.objects.filter(handler="licenses.fulfil_approvals")
     Delivery.objects.filter(pk=delivery.pk).update(state=Delivery.State.DEAD)
 
@@ -162,7 +164,9 @@ def test_an_approval_under_way_ends_without_the_name(acme: Organization) -> None
     acme.takes_requests()
     plan = acme.plan(free=1)
     (request,) = acme.requests_of([BOB])
-    subsidy_requests.approve(Approval(acme.uuid, plan.uuid, (request,)), by=ALICE.lms_user_id)
+    subsidy_requests.approve(
+        Approval(SubsidyType.LICENSE, acme.uuid, plan.uuid, (request,)), by=ALICE.lms_user_id
+    )
 
     retire(BOB.lms_user_id)
 

@@ -10,10 +10,11 @@ ADMINISTER = (ADMIN, OPERATOR)
 LEARN_OR_ADMINISTER = (LEARNER, ADMIN, OPERATOR)
 
 
-def check_admin(caller: Caller, customer_uuid: UUID | None) -> None:
-    """Raises a 403 unless the caller administers this customer."""
-    if not caller.has_role(ADMINISTER, customer_uuid):
+def check_admin(caller: Caller, customer_uuid: UUID | None) -> UUID:
+    """Raises a 403 unless the caller administers this customer; gives its uuid."""
+    if customer_uuid is None or not caller.has_role(ADMINISTER, customer_uuid):
         raise PermissionDenied("Missing: requests.has_admin_access")
+    return customer_uuid
 
 
 def check_learner_or_admin(caller: Caller, customer_uuid: UUID | None) -> None:

@@ -1,31 +1,71 @@
 """Paths of requests below /api/v1/. enterprise-access wants the last slash."""
 
-from django.urls import path
+from typing import Any
 
-from bursar.subsidy_requests.rest import views
+from django.urls import URLPattern, path
+
+from bursar.subsidy_requests.rest import answers, configurations, views
+from bursar.subsidy_requests.rest.shared import RequestsView, of_kind
+from bursar.subsidy_requests.service.kinds import COUPON_CODES, LICENSES, Kind
+
+
+def _paths(kind: Kind, words: str) -> list[URLPattern]:
+    """The paths of one kind of requests, called ``words`` in the descriptions."""
+    prefix = f"{words.replace(' ', '-')}-requests"
+
+    def at(rest: str, name: str, view: type[RequestsView], **operations: dict[str, Any]) -> URLPattern:
+        return path(f"{prefix}/{rest}", of_kind(view, kind, **operations).as_view(), name=f"{prefix}{name}")
+
+    new, approve = views.NEW_BODIES[kind.subsidy_type], answers.APPROVE_BODIES[kind.subsidy_type]
+    return [
+        at(
+            "",
+            "",
+            views.ListView,
+            get={"summary": f"List {words} requests"},
+            post={"summary": f"Ask for a {words}", "request": new},
+        ),
+        at("overview/", "-overview", views.OverviewView, get={"summary": f"Count {words} requests by state"}),
+        at(
+            "capacity/",
+            "-capacity",
+            views.CapacityView,
+            get={"summary": f"Compare waiting {words} requests with what is free"},
+        ),
+        at(
+            "approve/",
+            "-approve",
+            answers.ApproveView,
+            post={"summary": f"Approve {words} requests", "request": approve},
+        ),
+        at("decline/", "-decline", answers.DeclineView, post={"summary": f"Decline {words} requests"}),
+        at(
+            "<uuid:request_uuid>/",
+            "-one",
+            views.DetailView,
+            get={"summary": f"Read a {words} request"},
+            delete={"summary": f"Withdraw your {words} request"},
+        ),
+        at(
+            "<uuid:request_uuid>/history/",
+            "-history",
+            views.HistoryView,
+            get={"summary": f"Read the story of a {words} request"},
+        ),
+    ]
+
 
 urlpatterns = [
-    path("license-requests/", views.LicenseRequestsView.as_view(), name="license-requests"),
+    *_paths(LICENSES, "license"),
+    *_paths(COUPON_CODES, "coupon code"),
     path(
-        "license-requests/approve/",
-        views.ApproveLicenseRequestsView.as_view(),
-        name="license-requests-approve",
+        "customer-configurations/",
+        configurations.ConfigurationsView.as_view(),
+        name="customer-configurations",
     ),
-    path(
-        "license-requests/decline/",
-        views.DeclineLicenseRequestsView.as_view(),
-        name="license-requests-decline",
-    ),
-    path("license-requests/<uuid:request_uuid>/", views.LicenseRequestView.as_view(), name="license-request"),
-    path(
-        "license-requests/<uuid:request_uuid>/history/",
-        views.LicenseRequestHistoryView.as_view(),
-        name="license-request-history",
-    ),
-    path("customer-configurations/", views.ConfigurationsView.as_view(), name="customer-configurations"),
     path(
         "customer-configurations/<uuid:customer_uuid>/",
-        views.ConfigurationView.as_view(),
+        configurations.ConfigurationView.as_view(),
         name="customer-configuration",
     ),
 ]

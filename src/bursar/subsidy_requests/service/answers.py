@@ -1,21 +1,19 @@
 """Approving and declining: hold seats, write intent, let the background assign."""
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from bursar.customers import api as customers
 from bursar.customers.data import Customer
-from bursar.events.subsidy_requests import LICENSE_REQUESTS_APPROVED, LicenseRequestApproved
+from bursar.events.subsidy_requests import LEARNERS_DECLINED, LearnerDeclined
 from bursar.lib import clock, sets
 from bursar.lib.outcomes import Refusal
-from bursar.licenses import api as licenses
-from bursar.licenses.data import Seat
-from bursar.notifications import api as notifications
-from bursar.notifications.data import NewMessage
 from bursar.outbox import api as outbox
 from bursar.subsidy_requests import models
 from bursar.subsidy_requests.data import (
@@ -27,52 +25,76 @@ from bursar.subsidy_requests.data import (
     BatchInvalid,
     Decline,
     NotAnswerable,
+    Seat,
     State,
 )
+from bursar.subsidy_requests.service import mails
+from bursar.subsidy_requests.service.kinds import KINDS, Kind
+from bursar.subsidy_requests.service.subsidies import get_subsidies
 
 _RACES = 3
 """Tries when a learner asks again in the very moment in which an old request is approved."""
 
 
-def approve(approval: Approval, *, by: int) -> list[AnswerOutcome]:
-    """Says yes to the requests: they become pending at once, the background assigns the licenses.
+class Answered(NamedTuple):
+    """One outcome per request, in order, and the rows that were changed, as they were written, in order."""
 
-    One outcome per request, in order. Seats are held first, all or none, so every yes has its
-    license; a request that is approved or pending already, unknown or another customer's is passed over.
-    A request in error whose learner has a newer open one is refused by itself (``superseded``).
+    outcomes: list[AnswerOutcome]
+    rows: list[models.SubsidyRequest]
 
-    Errors: BatchInvalid, NotAnswerable (one of them was declined), and from licenses PlanNotFound,
-    PlanUnavailable, NotEnoughLicenses. Then nothing is changed.
-    Effects: locks the plan, then the requests; records LICENSE_REQUESTS_APPROVED.
+
+def approve(approval: Approval, *, by: int | None, is_strict: bool = True) -> Answered:
+    """Says yes to the requests: they become pending at once, the background assigns what they ask for.
+
+    Seats are held first, all or none, so every yes has its license or code; a request that is approved
+    or pending already, unknown or another customer's is passed over. A request in error whose learner has a
+    newer open one is refused by itself (``superseded``). ``is_strict`` false: what is declined already is
+    passed over as well.
+
+    Errors: BatchInvalid, SubsidyNotAvailable, NotAnswerable (one of them was declined), and what
+    ``Subsidies.hold`` raises. Then nothing is changed.
+    Effects: locks the plan or coupon, then the requests; records the approval's event.
     """
     check_batch(approval.request_uuids)
-    found = _answerable(approval.customer_uuid, approval.request_uuids, refused=(State.DECLINED,))
-    approvable = {pk: email for pk, email in found.items() if email is not None}
-    if not approvable:
-        return _outcomes(approval.request_uuids, {}, {})
-    approval_uuids = {pk: uuid.uuid4() for pk in approvable}
-    licenses.hold(
-        plan_uuid=approval.plan_uuid,
-        customer_uuid=approval.customer_uuid,
-        seats=[Seat(approval_uuids[pk], email) for pk, email in approvable.items()],
-    )
+    kind = KINDS[approval.subsidy_type]
+    subsidies = get_subsidies(approval.subsidy_type)
+    refused = (State.DECLINED,) if is_strict else ()
+    listed = list(_find(kind, approval.customer_uuid, approval.request_uuids).only("uuid", "state", "email"))
+    _refuse_states(listed, refused)
+    seats = [Seat(uuid.uuid4(), row.email) for row in listed if row.state in ANSWERABLE]
+    if not seats:
+        return _answered(approval.request_uuids, listed, changed={}, refusals={})
+    approvable = [row.pk for row in listed if row.state in ANSWERABLE]
+    approval_uuids = {pk: seat.approval_uuid for pk, seat in zip(approvable, seats, strict=True)}
+    subsidies.hold(container=approval.container, customer_uuid=approval.customer_uuid, seats=seats)
     try:
-        pending, superseded = _write_pending(approval, approval_uuids, by=by)
+        rows, pending, superseded = _write_pending(kind, approval, approval_uuids, refused, by=by)
     except BaseException:
-        licenses.release(approval_uuids=approval_uuids.values())
+        subsidies.release(approval_uuids=approval_uuids.values())
         raise
     unused = [approval_uuids[pk] for pk in approvable if pk not in pending]
     if unused:
-        licenses.release(approval_uuids=unused)
-    return _outcomes(approval.request_uuids, dict.fromkeys(pending, State.PENDING), superseded)
+        subsidies.release(approval_uuids=unused)
+    # One that could be approved and has no row any more was withdrawn meanwhile.
+    seen = [*(row for row in listed if row.pk not in approval_uuids), *rows]
+    return _answered(approval.request_uuids, seen, pending, superseded)
+
+
+_Written = tuple[list[models.SubsidyRequest], dict[UUID, models.SubsidyRequest], dict[UUID, Refusal]]
+"""All rows as they are now, those that were changed, and why some were not."""
 
 
 def _write_pending(
-    approval: Approval, approval_uuids: dict[UUID, UUID], *, by: int
-) -> tuple[set[UUID], dict[UUID, Refusal]]:
+    kind: Kind,
+    approval: Approval,
+    approval_uuids: Mapping[UUID, UUID],
+    refused: Collection[State],
+    *,
+    by: int | None,
+) -> _Written:
     for remaining in reversed(range(_RACES)):
         try:
-            return _try_to_write_pending(approval, approval_uuids, by=by)
+            return _try_to_write_pending(kind, approval, approval_uuids, refused, by=by)
         except IntegrityError:
             if not remaining:
                 raise
@@ -81,108 +103,117 @@ def _write_pending(
 
 @transaction.atomic(durable=True)
 def _try_to_write_pending(
-    approval: Approval, approval_uuids: dict[UUID, UUID], *, by: int
-) -> tuple[set[UUID], dict[UUID, Refusal]]:
+    kind: Kind,
+    approval: Approval,
+    approval_uuids: Mapping[UUID, UUID],
+    refused: Collection[State],
+    *,
+    by: int | None,
+) -> _Written:
     """Makes those requests pending that can still be approved now that their rows are locked."""
-    rows = _lock(approval.customer_uuid, approval_uuids)
-    _refuse_states(rows, (State.DECLINED,))
-    superseded = _superseded([row for row in rows if row.state == State.ERROR])
+    rows = _lock(kind, approval.customer_uuid, approval_uuids)
+    _refuse_states(rows, refused)
+    superseded = _superseded(kind, [row for row in rows if row.state == State.ERROR])
     moment = clock.now()
     pending = [row for row in rows if row.state in ANSWERABLE and row.pk not in superseded]
-    sets.update(
-        models.LicenseRequest,
+    for row in pending:
+        row.state = State.PENDING.value
+        row.approval_uuid = approval_uuids[row.pk]
+        setattr(row, kind.container, approval.container)
+        row.reviewed_at = row.modified_at = moment
+        row.reviewer_lms_user_id = by
+        row.is_notification_wanted = approval.is_notification_wanted
+        row.error_code = row.error_message = None
+    write(
+        kind,
+        pending,
         (
-            "uuid",
             "state",
             "approval_uuid",
-            "plan_uuid",
+            kind.container,
             "reviewed_at",
             "reviewer_lms_user_id",
             "is_notification_wanted",
             "error_code",
             "error_message",
-            "modified_at",
         ),
-        [
-            (
-                row.pk,
-                State.PENDING.value,
-                approval_uuids[row.pk],
-                approval.plan_uuid,
-                moment,
-                by,
-                approval.is_notification_wanted,
-                None,
-                None,
-                moment,
-            )
-            for row in pending
-        ],
-    )
-    sets.record_history(
-        models.LicenseRequest, [row.pk for row in pending], kind="~", by=by, reason="approved", at=moment
+        by=by,
+        reason="approved",
     )
     facts = [
-        LicenseRequestApproved(
-            row.pk, approval_uuids[row.pk], row.customer_uuid, approval.plan_uuid, row.lms_user_id, row.email
+        kind.approved.fact(
+            request_uuid=row.pk,
+            approval_uuid=row.approval_uuid,
+            customer_uuid=row.customer_uuid,
+            lms_user_id=row.lms_user_id,
+            email=row.email,
+            **{kind.container: approval.container},
         )
         for row in pending
     ]
-    outbox.record(LICENSE_REQUESTS_APPROVED, key=str(approval.plan_uuid), facts=facts, by=by)
-    return {row.pk for row in pending}, superseded
+    outbox.record(kind.approved, key=str(approval.container), facts=facts, by=by)
+    return rows, {row.pk: row for row in pending}, superseded
 
 
-def decline(answer: Decline, *, by: int) -> list[AnswerOutcome]:
-    """Says no to the requests; one outcome per request, in order.
+def decline(answer: Decline, *, by: int | None, is_strict: bool = True) -> Answered:
+    """Says no to the requests.
 
-    What is declined already, unknown or another customer's is passed over.
+    What is declined already, unknown or another customer's is passed over. ``is_strict`` false: what is
+    approved or pending is passed over as well.
 
     Errors: BatchInvalid, NotAnswerable (one of them is approved or pending). Then nothing is changed.
-    Effects: locks the requests; messages to the learners if wanted.
+    Effects: locks the requests; messages to the learners if wanted; LEARNERS_DECLINED if they are to be
+    unlinked.
     """
     check_batch(answer.request_uuids)
     customer = customers.get_customer(answer.customer_uuid) if answer.is_notification_wanted else None
-    declined = _write_declined(answer, customer, by=by)
-    return _outcomes(answer.request_uuids, dict.fromkeys(declined, State.DECLINED), {})
+    return _write_declined(KINDS[answer.subsidy_type], answer, customer, by=by, is_strict=is_strict)
 
 
 @transaction.atomic(durable=True)
-def _write_declined(answer: Decline, customer: Customer | None, *, by: int) -> list[UUID]:
-    rows = _lock(answer.customer_uuid, answer.request_uuids)
-    _refuse_states(rows, (State.APPROVED, State.PENDING))
-    to_decline = [row for row in rows if row.state in ANSWERABLE]
+def _write_declined(
+    kind: Kind, answer: Decline, customer: Customer | None, *, by: int | None, is_strict: bool
+) -> Answered:
+    rows = _lock(kind, answer.customer_uuid, answer.request_uuids)
+    _refuse_states(rows, (State.APPROVED, State.PENDING) if is_strict else ())
+    declined = [row for row in rows if row.state in ANSWERABLE]
+    write_declined(kind, declined, customer, reason=answer.reason, is_unlinked=answer.is_unlinking, by=by)
+    if answer.is_unlinking:
+        facts = [LearnerDeclined(row.pk, row.customer_uuid, row.lms_user_id) for row in declined]
+        outbox.record(LEARNERS_DECLINED, key=str(answer.customer_uuid), facts=facts, by=by)
+    return _answered(answer.request_uuids, rows, {row.pk: row for row in declined}, {})
+
+
+def write_declined(
+    kind: Kind,
+    rows: Sequence[models.SubsidyRequest],
+    customer: Customer | None,
+    *,
+    reason: str | None,
+    is_unlinked: bool = False,
+    by: int | None,
+) -> None:
+    """Declines locked rows, in the caller's transaction; with a customer, the learners get a mail."""
     moment = clock.now()
-    sets.update(
-        models.LicenseRequest,
-        ("uuid", "state", "decline_reason", "reviewed_at", "reviewer_lms_user_id", "modified_at"),
-        [(row.pk, State.DECLINED.value, answer.reason, moment, by, moment) for row in to_decline],
-    )
-    uuids = [row.pk for row in to_decline]
-    sets.record_history(models.LicenseRequest, uuids, kind="~", by=by, reason="declined", at=moment)
+    for row in rows:
+        row.state = State.DECLINED.value
+        row.decline_reason = reason
+        row.reviewed_at = row.modified_at = moment
+        row.reviewer_lms_user_id = by
+    columns = ("state", "decline_reason", "reviewed_at", "reviewer_lms_user_id")
+    write(kind, rows, columns, by=by, reason="declined")
     if customer is not None:
-        notifications.send([_declined_message(row, customer, answer.reason) for row in to_decline], by=by)
-    return uuids
+        mails.send_declined(kind, rows, customer, reason=reason, is_unlinked=is_unlinked, by=by)
 
 
-def _declined_message(row: models.LicenseRequest, customer: Customer, reason: str | None) -> NewMessage:
-    return NewMessage(
-        template="subsidy_requests/license_declined",
-        customer_uuid=row.customer_uuid,
-        email=row.email,
-        lms_user_id=row.lms_user_id,
-        about=about(row.pk),
-        context={
-            "customer_name": customer.name,
-            "contact_email": customer.contact_email,
-            "course_title": row.course_title or row.course_key,
-            "reason": reason,
-        },
-    )
-
-
-def about(request_uuid: UUID) -> str:
-    """What messages about a request are filed under."""
-    return f"license_request:{request_uuid}"
+def write(
+    kind: Kind, rows: Sequence[models.SubsidyRequest], columns: Sequence[str], *, by: int | None, reason: str
+) -> None:
+    """Writes these columns of locked rows, and when that was, with its history. Two statements."""
+    written = ("uuid", *columns, "modified_at")
+    sets.update(kind.model, written, [tuple(getattr(row, name) for name in written) for row in rows])
+    at = rows[0].modified_at if rows else None
+    sets.record_history(kind.model, [row.pk for row in rows], kind="~", by=by, reason=reason, at=at)
 
 
 def check_batch(request_uuids: Collection[UUID]) -> None:
@@ -196,28 +227,19 @@ def check_batch(request_uuids: Collection[UUID]) -> None:
         )
 
 
-def _answerable(
-    customer_uuid: UUID, request_uuids: Collection[UUID], *, refused: Collection[State]
-) -> dict[UUID, str]:
-    """Address by request, of those that can be answered as far as one can see without a lock."""
-    rows = models.LicenseRequest.objects.filter(
-        customer_uuid=customer_uuid, pk__in=request_uuids, is_removed=False
-    ).only("uuid", "state", "email")
-    listed = list(rows)
-    _refuse_states(listed, refused)
-    return {row.pk: row.email for row in listed if row.state in ANSWERABLE}
-
-
-def _lock(customer_uuid: UUID, request_uuids: Collection[UUID]) -> list[models.LicenseRequest]:
-    """The customer's rows among these, locked, in the order of their keys."""
-    return list(
-        models.LicenseRequest.objects.select_for_update()
-        .filter(customer_uuid=customer_uuid, pk__in=request_uuids, is_removed=False)
-        .order_by("pk")
+def _find(kind: Kind, customer_uuid: UUID, uuids: Collection[UUID]) -> QuerySet[models.SubsidyRequest]:
+    """The customer's rows among these, in the order of their keys."""
+    rows = kind.model._default_manager.filter(
+        customer_uuid=customer_uuid, pk__in=list(uuids), is_removed=False
     )
+    return rows.order_by("pk")
 
 
-def _refuse_states(rows: Sequence[models.LicenseRequest], refused: Collection[State]) -> None:
+def _lock(kind: Kind, customer_uuid: UUID, uuids: Collection[UUID]) -> list[models.SubsidyRequest]:
+    return list(_find(kind, customer_uuid, uuids).select_for_update())
+
+
+def _refuse_states(rows: Sequence[models.SubsidyRequest], refused: Collection[State]) -> None:
     for row in rows:
         if row.state in refused:
             raise NotAnswerable(
@@ -228,34 +250,47 @@ def _refuse_states(rows: Sequence[models.LicenseRequest], refused: Collection[St
             )
 
 
-def _superseded(in_error: Sequence[models.LicenseRequest]) -> dict[UUID, Refusal]:
-    """Those whose learner has a newer open request, or a newer one in error among these."""
+def _superseded(kind: Kind, in_error: Sequence[models.SubsidyRequest]) -> dict[UUID, Refusal]:
+    """Those whose learner has a newer open request for the same, or a newer one in error among these."""
     if not in_error:
         return {}
     asking_again = set(
-        models.LicenseRequest.objects.filter(
+        kind.model._default_manager.filter(
             customer_uuid=in_error[0].customer_uuid,
             lms_user_id__in={row.lms_user_id for row in in_error},
             state__in=OPEN,
             is_removed=False,
-        ).values_list("lms_user_id", flat=True)
+        ).values_list(*kind.one_open_per)
     )
     superseded = {}
     for row in sorted(in_error, key=lambda row: row.created_at, reverse=True):
-        if row.lms_user_id in asking_again:
+        asked_for = tuple(getattr(row, name) for name in kind.one_open_per)
+        if asked_for in asking_again:
             message = _("%(email)s has asked again since. Answer the newer request.") % {"email": row.email}
             superseded[row.pk] = Refusal("superseded", message)
-        asking_again.add(row.lms_user_id)
+        asking_again.add(asked_for)
     return superseded
 
 
-def _outcomes(
-    request_uuids: Sequence[UUID], states: dict[UUID, State], refusals: dict[UUID, Refusal]
-) -> list[AnswerOutcome]:
-    passed_over = Refusal("passed_over", _("There is nothing to answer here."))
-    return [
-        AnswerOutcome(pk, state=states[pk])
-        if pk in states
-        else AnswerOutcome(pk, refusal=refusals.get(pk, passed_over))
+def _answered(
+    request_uuids: Sequence[UUID],
+    seen: Collection[models.SubsidyRequest],
+    changed: Mapping[UUID, models.SubsidyRequest],
+    refusals: Mapping[UUID, Refusal],
+) -> Answered:
+    states = {row.pk: State(row.state) for row in seen}
+    outcomes = [
+        AnswerOutcome(
+            pk,
+            states.get(pk),
+            None if pk in changed else refusals.get(pk) or _passed_over(states.get(pk)),
+        )
         for pk in request_uuids
     ]
+    return Answered(outcomes, [changed[pk] for pk in request_uuids if pk in changed])
+
+
+def _passed_over(state: State | None) -> Refusal:
+    if state is None:
+        return Refusal("request_not_found", _("There is no such request."))
+    return Refusal(f"already_{state}", _("This request is %(state)s already.") % {"state": state})

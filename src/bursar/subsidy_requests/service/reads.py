@@ -3,25 +3,63 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from bursar.identity import api as identity
-from bursar.licenses import api as licenses
+from bursar.lib import emails
 from bursar.notifications import api as notifications
 from bursar.subsidy_requests import models
-from bursar.subsidy_requests.data import RequestNotFound, StoryLine
-from bursar.subsidy_requests.service.answers import about
+from bursar.subsidy_requests.data import Capacity, RequestNotFound, State, StoryLine
+from bursar.subsidy_requests.service.kinds import Kind
+from bursar.subsidy_requests.service.subsidies import get_subsidies
 
 
 def visible_requests(
-    *, lms_user_id: int, customer_uuids: Collection[UUID] | None
-) -> QuerySet[models.LicenseRequest]:
-    """The person's own requests and those of the customers they administer (None: of every customer)."""
-    requests = models.LicenseRequest.objects.filter(is_removed=False)
-    if customer_uuids is None:
+    kind: Kind,
+    *,
+    lms_user_id: int,
+    customer_uuids: Collection[UUID] | None,
+    of_customer: UUID | None = None,
+) -> QuerySet[models.SubsidyRequest]:
+    """The person's own requests and those of the customers they administer (None: of every customer).
+
+    ``of_customer``: only that customer's. An administrator's list then reads one index and not two.
+    """
+    requests = kind.model._default_manager.filter(is_removed=False)
+    if of_customer is not None:
+        requests = requests.filter(customer_uuid=of_customer)
+    if customer_uuids is None or of_customer in customer_uuids:
         return requests
-    return requests.filter(Q(lms_user_id=lms_user_id) | Q(customer_uuid__in=customer_uuids))
+    own = Q(lms_user_id=lms_user_id)
+    if of_customer is None and customer_uuids:
+        own |= Q(customer_uuid__in=customer_uuids)
+    return requests.filter(own)
+
+
+def searched(requests: QuerySet[models.SubsidyRequest], search: str) -> QuerySet[models.SubsidyRequest]:
+    """Those whose address contains each of these words (separated by blanks or commas)."""
+    for word in search.replace(",", " ").split():
+        requests = requests.filter(email__contains=emails.normalize(word))
+    return requests
+
+
+def count_states(requests: QuerySet[models.SubsidyRequest]) -> list[tuple[str, int]]:
+    """How many of these requests there are in each state, the most frequent first. One query."""
+    counted = requests.order_by().values_list("state").annotate(count=Count("pk"))
+    return [(state, count) for state, count in counted.order_by("-count", "state")]
+
+
+def get_capacity(kind: Kind, customer_uuid: UUID) -> Capacity:
+    """How many requests wait for the customer's answer, and what there is to give.
+
+    Errors: SubsidyNotAvailable.
+    """
+    supplies = get_subsidies(kind.subsidy_type).list_supplies(customer_uuid=customer_uuid)
+    waiting = kind.model._default_manager.filter(
+        customer_uuid=customer_uuid, state=State.REQUESTED, is_removed=False
+    )
+    return Capacity(waiting.count(), tuple(supplies))
 
 
 def visible_configurations(customer_uuids: Collection[UUID] | None) -> QuerySet[models.Configuration]:
@@ -30,8 +68,12 @@ def visible_configurations(customer_uuids: Collection[UUID] | None) -> QuerySet[
     return configurations if customer_uuids is None else configurations.filter(pk__in=customer_uuids)
 
 
-def tell_story(request: models.LicenseRequest) -> list[StoryLine]:
-    """Everything that became of a request, its license and its mails, oldest first. Constant queries."""
+def tell_story(kind: Kind, request: models.SubsidyRequest) -> list[StoryLine]:
+    """Everything that became of a request, of what was assigned and of its mails, oldest first.
+
+    Constant queries.
+    """
+    history = kind.model.history.filter(uuid=request.pk).order_by("history_id")  # type: ignore[attr-defined]
     lines = [
         StoryLine(
             row.history_date,
@@ -41,15 +83,15 @@ def tell_story(request: models.LicenseRequest) -> list[StoryLine]:
             None,
             row.decline_reason or row.error_message or "",
         )
-        for row in models.LicenseRequest.history.filter(uuid=request.pk).order_by("history_id")
+        for row in history
     ]
-    if request.license_uuid is not None:
+    assigned = getattr(request, kind.assigned)
+    if assigned is not None:
         lines += [
-            StoryLine(change.at, "license", change.reason, change.by, None, str(request.license_uuid))
-            for change in licenses.tell_story(request.license_uuid, held_at=request.fulfilled_at)
-            if change.reason
+            StoryLine(change.at, kind.subsidy_type.value, change.what, change.by, None, str(assigned))
+            for change in get_subsidies(kind.subsidy_type).tell_story(assigned, held_at=request.fulfilled_at)
         ]
-    for message in notifications.find_messages([about(request.pk)]):
+    for message in notifications.find_messages([kind.about_request(request.pk)]):
         lines.append(StoryLine(message.created_at, "message", "written", None, None, message.email))
         if message.sent_at is not None:
             lines.append(StoryLine(message.sent_at, "message", "sent", None, None, message.subject))
@@ -70,7 +112,7 @@ def tell_story(request: models.LicenseRequest) -> list[StoryLine]:
     )
 
 
-def get_visible(requests: QuerySet[models.LicenseRequest], request_uuid: UUID) -> models.LicenseRequest:
+def get_visible(requests: QuerySet[models.SubsidyRequest], request_uuid: UUID) -> models.SubsidyRequest:
     """The request, if it is among those that may be seen; else RequestNotFound."""
     found = requests.filter(pk=request_uuid).first()
     if found is None:

@@ -45,7 +45,9 @@ def requests(acme: Organization) -> dict[str, UUID]:
 
 
 def approve(plan: Plan, *request_uuids: UUID) -> list[AnswerOutcome]:
-    approval = Approval(plan.customer_uuid, plan.uuid, request_uuids, is_notification_wanted=True)
+    approval = Approval(
+        SubsidyType.LICENSE, plan.customer_uuid, plan.uuid, request_uuids, is_notification_wanted=True
+    )
     return subsidy_requests.approve(approval, by=ALICE.lms_user_id)
 
 
@@ -234,7 +236,7 @@ def test_a_pending_request_cannot_be_declined(
 
     with pytest.raises(NotAnswerable):
         subsidy_requests.decline(
-            Decline(acme.uuid, (requests["bob"], requests["dana"])), by=ALICE.lms_user_id
+            Decline(SubsidyType.LICENSE, acme.uuid, (requests["bob"], requests["dana"])), by=ALICE.lms_user_id
         )
     drain()
 
@@ -248,7 +250,7 @@ def test_a_pending_request_cannot_be_withdrawn(
     approve(acme.plan(free=1), requests["bob"])
 
     with pytest.raises(NotWithdrawable):
-        subsidy_requests.withdraw(requests["bob"], lms_user_id=BOB.lms_user_id)
+        subsidy_requests.withdraw(SubsidyType.LICENSE, requests["bob"], lms_user_id=BOB.lms_user_id)
     drain()
 
     assert request_of(requests["bob"]).state == State.APPROVED
@@ -272,8 +274,8 @@ def test_an_error_whose_learner_has_asked_again_is_superseded(
     approve(plan, requests["bob"])
     licenses.release(approval_uuids=[request_of(requests["bob"]).approval_uuid])
     drain()
-    again = subsidy_requests.request_license(
-        NewRequest(acme.uuid, BOB.lms_user_id, BOB.email, PYTHON), by=BOB.lms_user_id
+    again = subsidy_requests.ask(
+        NewRequest(SubsidyType.LICENSE, acme.uuid, BOB.lms_user_id, BOB.email, PYTHON), by=BOB.lms_user_id
     )
 
     old, dana, new = approve(plan, requests["bob"], requests["dana"], again.pk)
@@ -305,8 +307,8 @@ def test_revoking_the_license_leaves_the_request_approved_and_lets_the_learner_a
     drain()
 
     licenses.revoke(plan_uuid=plan.uuid, addresses=[BOB.email], by=ALICE.lms_user_id)
-    again = subsidy_requests.request_license(
-        NewRequest(acme.uuid, BOB.lms_user_id, BOB.email, PYTHON), by=BOB.lms_user_id
+    again = subsidy_requests.ask(
+        NewRequest(SubsidyType.LICENSE, acme.uuid, BOB.lms_user_id, BOB.email, PYTHON), by=BOB.lms_user_id
     )
 
     assert request_of(requests["bob"]).state == State.APPROVED

@@ -12,7 +12,7 @@ from bursar.notifications.models import Message
 from bursar.outbox import api as outbox
 from bursar.outbox.models import Delivery, InboxEntry
 from bursar.subsidy_requests import api
-from bursar.subsidy_requests.data import Approval, Decline, State
+from bursar.subsidy_requests.data import Approval, Decline, State, SubsidyType
 from bursar.subsidy_requests.models import LicenseRequest
 from tests.architecture.tables import read_rows
 from tests.cast import ALICE, BOB, CS50, DANA, OLGA, Client, Organization
@@ -43,7 +43,9 @@ def retire(*ids: int, relayed: bool = True) -> None:
 
 
 def approve(acme: Organization, request: UUID) -> None:
-    approval = Approval(acme.uuid, acme.plan(free=1).uuid, (request,), is_notification_wanted=True)
+    approval = Approval(
+        SubsidyType.LICENSE, acme.uuid, acme.plan(free=1).uuid, (request,), is_notification_wanted=True
+    )
     api.approve(approval, by=ALICE.lms_user_id)
 
 
@@ -99,7 +101,7 @@ def test_who_is_approved_after_a_change_gets_the_license_and_the_mail_there(
 
 def test_a_retired_person_is_in_no_request_and_no_history(acme: Organization, client_of: Client) -> None:
     (declined,) = acme.requests_of([BOB])
-    answer = Decline(acme.uuid, (declined,), reason=f"Sorry, {BOB.username}")
+    answer = Decline(SubsidyType.LICENSE, acme.uuid, (declined,), reason=f"Sorry, {BOB.username}")
     api.decline(answer, by=ALICE.lms_user_id)
     change_bob()
     (asked,) = acme.requests_of([BOB], course=CS50)
