@@ -9,9 +9,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from bursar.lib.admin import ReadOnlyAdmin, ReadOnlyHistoryAdmin
+from bursar.lib.admin import ReadOnlyAdmin, ReadOnlyHistoryAdmin, RuledAdmin
 from bursar.licenses import models
-from bursar.licenses.admin.saving import RuledAdmin
 from bursar.licenses.service.agreements import change_agreement, make_agreement
 
 

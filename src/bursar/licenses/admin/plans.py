@@ -18,11 +18,11 @@ from django.utils.translation import gettext, gettext_lazy
 
 from bursar.jobs import api as jobs
 from bursar.jobs.data import Job
+from bursar.lib.admin import RuledAdmin, RuledForm
 from bursar.lib.errors import DomainError
 from bursar.lib.spreadsheets import stream_csv
 from bursar.licenses import models
 from bursar.licenses.admin.plan_pages import PLAN_PAGES, PlanPage
-from bursar.licenses.admin.saving import RuledAdmin, RuledForm
 from bursar.licenses.data import Status
 from bursar.licenses.service import provisioning, reads, revocation, seats
 
