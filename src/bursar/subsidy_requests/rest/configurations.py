@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -42,11 +43,15 @@ class ConfigurationChangeSerializer(serializers.Serializer[Any]):
 
     subsidy_requests_enabled = serializers.BooleanField(source="is_enabled", required=False)
     subsidy_type = serializers.ChoiceField(
-        [each.value for each in SubsidyType], allow_null=True, required=False
+        [each.value for each in SubsidyType],
+        allow_null=True,
+        required=False,
+        error_messages={"invalid_choice": gettext_lazy("Choose license or coupon, or null for none.")},
     )
     digest = serializers.ChoiceField(
         [each.value for each in Digest],
         required=False,
+        error_messages={"invalid_choice": gettext_lazy("Choose immediately, daily, weekly or never.")},
         help_text="How often administrators are told of new requests. A key of our own.",
     )
     send_notification = serializers.BooleanField(
