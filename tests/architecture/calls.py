@@ -189,6 +189,7 @@ def _all(status: int, *relations: str) -> dict[str, int]:
 
 _REQUESTS = "/api/v1/license-requests/"
 _CODE_REQUESTS = "/api/v1/coupon-code-requests/"
+_CREDIT_REQUESTS = "/api/v1/learner-credit-requests/"
 _ENTERPRISE = "/enterprise/api/v1/"
 _OWN_COURSES = "/enterprise_learner_portal/api/v1/enterprise_course_enrollments/"
 _JOBS = "/api/jobs/v1/jobs/"
@@ -356,6 +357,9 @@ CALLS = [
         body=lambda its: {**_answer(its), "decline_reason": "Not now."},
         shows=lambda its: [its.request],
     ),
+    # There are none, of no customer.
+    Call("GET", _CREDIT_REQUESTS, _all(200, *SIGNED_IN), missing=200, query=_of_customer),
+    Call("GET", _CREDIT_REQUESTS + "overview/", _RULES, missing=200, query=_of_customer),
     Call(
         "GET",
         _CONFIGURATIONS,

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from bursar.subsidy_requests.rest import answers, configurations, views
+from bursar.subsidy_requests.rest import answers, configurations, learner_credit, views
 from bursar.subsidy_requests.rest.shared import RequestsView, of_kind
 from bursar.subsidy_requests.service.kinds import COUPON_CODES, LICENSES, Kind
 
@@ -58,6 +58,16 @@ def _paths(kind: Kind, words: str) -> list[URLPattern]:
 urlpatterns = [
     *_paths(LICENSES, "license"),
     *_paths(COUPON_CODES, "coupon code"),
+    path(
+        "learner-credit-requests/",
+        learner_credit.LearnerCreditRequestsView.as_view(),
+        name="learner-credit-requests",
+    ),
+    path(
+        "learner-credit-requests/overview/",
+        learner_credit.LearnerCreditOverviewView.as_view(),
+        name="learner-credit-requests-overview",
+    ),
     path(
         "customer-configurations/",
         configurations.ConfigurationsView.as_view(),

@@ -162,7 +162,7 @@ class OverviewView(RequestsView):
     )
     def get(self, request: Request) -> Response:
         """For administrators. All filters of the list apply."""
-        customer_uuid = _administered_customer(request)
+        customer_uuid = administered_customer(request)
         rows = filtered(visible(self.kind, request, of_customer=customer_uuid), request)
         return Response([{"state": state, "count": count} for state, count in reads.count_states(rows)])
 
@@ -181,11 +181,12 @@ class CapacityView(RequestsView):
     )
     def get(self, request: Request) -> Response:
         """For administrators: ``unmet`` says how many requests cannot be met with what is there now."""
-        customer_uuid = _administered_customer(request)
+        customer_uuid = administered_customer(request)
         return Response(wire.capacity(self.kind, reads.get_capacity(self.kind, customer_uuid)))
 
 
-def _administered_customer(request: Request) -> UUID:
+def administered_customer(request: Request) -> UUID:
+    """The customer that the query names, which the caller administers; else a 403."""
     value = request.query_params.get("enterprise_customer_uuid")
     customer_uuid = parse_uuid(value) if value else None
     return check_admin(identity.get_caller(request), customer_uuid)
