@@ -224,6 +224,10 @@ def _answer(its: Ids) -> dict[str, Any]:
     return {"enterprise_customer_uuid": its.customer, "subsidy_request_uuids": [its.request]}
 
 
+def _answer_to_all(its: Ids) -> dict[str, Any]:
+    return {"enterprise_customer_uuid": its.customer, "filter": {}}
+
+
 def _owners_address(its: Ids) -> dict[str, Any]:
     return {"user_emails": [its.email]}
 
@@ -287,6 +291,20 @@ CALLS = [
         missing=422,
         body=lambda its: {**_answer(its), "decline_reason": "Not now.", "send_notification": True},
         shows=lambda its: [its.request],
+    ),
+    Call(
+        "POST",
+        _REQUESTS + "approve-matching/",
+        _all(202, ADMIN, OPERATOR_),
+        missing=422,
+        body=lambda its: {**_answer_to_all(its), "subscription_plan_uuid": its.plan},
+    ),
+    Call(
+        "POST",
+        _REQUESTS + "decline-matching/",
+        _all(202, ADMIN, OPERATOR_),
+        missing=422,
+        body=lambda its: {**_answer_to_all(its), "decline_reason": "Not now."},
     ),
     Call(
         "GET",
@@ -356,6 +374,20 @@ CALLS = [
         missing=200,
         body=lambda its: {**_answer(its), "decline_reason": "Not now."},
         shows=lambda its: [its.request],
+    ),
+    Call(
+        "POST",
+        _CODE_REQUESTS + "approve-matching/",
+        _all(422, ADMIN, OPERATOR_),
+        missing=422,
+        body=lambda its: {**_answer_to_all(its), "coupon_id": 7},
+    ),
+    Call(
+        "POST",
+        _CODE_REQUESTS + "decline-matching/",
+        _all(202, ADMIN, OPERATOR_),
+        missing=422,
+        body=lambda its: {**_answer_to_all(its), "decline_reason": "Not now."},
     ),
     # There are none, of no customer.
     Call("GET", _CREDIT_REQUESTS, _all(200, *SIGNED_IN), missing=200, query=_of_customer),

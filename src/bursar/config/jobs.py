@@ -5,8 +5,18 @@ from django.utils.translation import gettext
 from bursar.identity.data import ADMIN, OPERATOR, PROVISIONER
 from bursar.jobs.data import JobKind
 from bursar.licenses import api as licenses
+from bursar.subsidy_requests import api as subsidy_requests
 
 _OF_LICENSES = (("email", "email address"), ("license_uuid", "license"), ("outcome", "outcome"))
+
+_OF_REQUESTS = (
+    ("row", "row"),
+    ("uuid", "request"),
+    ("email", "email address"),
+    ("outcome", "outcome"),
+    ("code", "code"),
+    ("message", "message"),
+)
 
 JOB_KINDS: tuple[JobKind, ...] = (
     # An administrator enrolls holders of licenses; results have license-manager's columns.
@@ -68,5 +78,23 @@ JOB_KINDS: tuple[JobKind, ...] = (
         describe=licenses.describe_named,
         roles=(ADMIN, OPERATOR),
         csv_columns=(*_OF_LICENSES, ("message", "message")),
+    ),
+    # An administrator says yes to all requests that match a filter.
+    JobKind(
+        name=subsidy_requests.APPROVAL,
+        title=lambda: gettext("Approve requests"),
+        run=subsidy_requests.approve_chunk,
+        describe=subsidy_requests.describe_request,
+        roles=(ADMIN, OPERATOR),
+        csv_columns=_OF_REQUESTS,
+    ),
+    # An administrator says no to all requests that match a filter.
+    JobKind(
+        name=subsidy_requests.DECLINE,
+        title=lambda: gettext("Decline requests"),
+        run=subsidy_requests.decline_chunk,
+        describe=subsidy_requests.describe_request,
+        roles=(ADMIN, OPERATOR),
+        csv_columns=_OF_REQUESTS,
     ),
 )

@@ -9,16 +9,32 @@ from bursar.subsidy_requests.service.configuration import (
     save_configurations,
 )
 from bursar.subsidy_requests.service.creation import ask, open_requests, withdraw
+from bursar.subsidy_requests.service.matching import (
+    APPROVAL,
+    DECLINE,
+    approve_chunk,
+    decline_chunk,
+    describe_request,
+    start_approving,
+    start_declining,
+)
 
 __all__ = [
+    "APPROVAL",
+    "DECLINE",
     "approve",
+    "approve_chunk",
     "ask",
     "change_configuration",
     "create_configuration",
     "decline",
+    "decline_chunk",
+    "describe_request",
     "open_requests",
     "release_stale_holds",
     "save_configurations",
+    "start_approving",
+    "start_declining",
     "withdraw",
 ]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from bursar.subsidy_requests.rest import answers, configurations, learner_credit, views
+from bursar.subsidy_requests.rest import answers, configurations, learner_credit, matching, views
 from bursar.subsidy_requests.rest.shared import RequestsView, of_kind
 from bursar.subsidy_requests.service.kinds import COUPON_CODES, LICENSES, Kind
 
@@ -17,6 +17,7 @@ def _paths(kind: Kind, words: str) -> list[URLPattern]:
         return path(f"{prefix}/{rest}", of_kind(view, kind, **operations).as_view(), name=f"{prefix}{name}")
 
     new, approve = views.NEW_BODIES[kind.subsidy_type], answers.APPROVE_BODIES[kind.subsidy_type]
+    approve_matching = matching.APPROVE_BODIES[kind.subsidy_type]
     return [
         at(
             "",
@@ -39,6 +40,18 @@ def _paths(kind: Kind, words: str) -> list[URLPattern]:
             post={"summary": f"Approve {words} requests", "request": approve},
         ),
         at("decline/", "-decline", answers.DeclineView, post={"summary": f"Decline {words} requests"}),
+        at(
+            "approve-matching/",
+            "-approve-matching",
+            matching.ApproveMatchingView,
+            post={"summary": f"Approve all {words} requests that match", "request": approve_matching},
+        ),
+        at(
+            "decline-matching/",
+            "-decline-matching",
+            matching.DeclineMatchingView,
+            post={"summary": f"Decline all {words} requests that match"},
+        ),
         at(
             "<uuid:request_uuid>/",
             "-one",
