@@ -9,6 +9,7 @@ from bursar.outbox import api as outbox
 from bursar.subsidy_requests.data import SubsidyType
 from bursar.subsidy_requests.service import subsidies
 from bursar.subsidy_requests.tests.coupons import Coupons
+from bursar.subsidy_requests.tests.paying import Paying, PayingCodes, PayingLicenses
 from tests.cast import Organization
 
 
@@ -24,3 +25,22 @@ def install_coupons(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., C
 
     yield install
     outbox.register(REACTIONS, awaiting=AWAITING)
+
+
+@pytest.fixture
+def licenses_pay(acme: Organization, install_coupons: Callable[..., Coupons]) -> PayingLicenses:
+    """Acme pays for requests with licenses."""
+    return PayingLicenses(acme, install_coupons)
+
+
+@pytest.fixture
+def codes_pay(acme: Organization, install_coupons: Callable[..., Coupons]) -> PayingCodes:
+    """Acme pays for requests with codes."""
+    return PayingCodes(acme, install_coupons)
+
+
+@pytest.fixture(params=["licenses_pay", "codes_pay"], ids=["licenses", "codes"])
+def paying(request: pytest.FixtureRequest) -> Paying:
+    """Acme pays for requests with licenses; and the same test again, with codes."""
+    made: Paying = request.getfixturevalue(request.param)
+    return made

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from threading import Lock
 from typing import Any
 from uuid import UUID
 
@@ -50,6 +51,7 @@ class Coupons:
         self.codes = [f"CODE{number}" for number in range(free)]
         self.held: dict[UUID, datetime] = {}
         self.given: dict[str, tuple[str, datetime]] = {}
+        self._lock = Lock()
 
     @property
     def reaction(self) -> Reaction:
@@ -79,15 +81,19 @@ class Coupons:
             raise NotEnoughCodes(f"{needed} codes are needed, but only {self._free_count()} are free.")
 
     def hold(self, *, container: Container, customer_uuid: UUID, seats: Sequence[Seat]) -> None:
-        new = [seat.approval_uuid for seat in seats if seat.approval_uuid not in self.held]
-        self._check(container, customer_uuid, len(new))
-        self.held |= dict.fromkeys(new, clock.now())
+        with self._lock:
+            new = [seat.approval_uuid for seat in seats if seat.approval_uuid not in self.held]
+            self._check(container, customer_uuid, len(new))
+            self.held |= dict.fromkeys(new, clock.now())
 
     def release(self, *, approval_uuids: Collection[UUID]) -> int:
         return len([self.held.pop(each) for each in approval_uuids if each in self.held])
 
     def list_stale_holds(self, *, older_than: timedelta) -> list[UUID]:
-        return [each for each, since in self.held.items() if since < clock.now() - older_than]
+        oldest = sorted(
+            (since, each) for each, since in self.held.items() if since < clock.now() - older_than
+        )
+        return [each for _since, each in oldest[:1000]]
 
     def tell_next_steps(self, assigned: Collection[Assigned]) -> Mapping[Assigned, Mapping[str, Any]]:
         return {each: {"code": each} for each in assigned}

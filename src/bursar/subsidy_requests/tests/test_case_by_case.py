@@ -1,24 +1,20 @@
 """How an approval ends in each of the cases of docs/decisions/0003-holds.md, line by line."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from django.db import transaction
 
-from bursar.config.reactions import REACTIONS
 from bursar.events.subsidy_requests import LICENSE_REQUESTS_APPROVED, LicenseRequestApproved
 from bursar.jobs import api as jobs
 from bursar.lib import clock
 from bursar.licenses import api as licenses
 from bursar.licenses import models as license_models
-from bursar.licenses.data import NotEnoughLicenses, Plan, Seat, Status
+from bursar.licenses.data import NotEnoughLicenses, Plan, Status
 from bursar.outbox import api as outbox
 from bursar.outbox import models as outbox_models
-from bursar.outbox.data import Delivery
 from bursar.subsidy_requests import api as subsidy_requests
 from bursar.subsidy_requests.data import (
     AnswerOutcome,
@@ -27,11 +23,14 @@ from bursar.subsidy_requests.data import (
     NewRequest,
     NotAnswerable,
     NotWithdrawable,
+    Seat,
     State,
     SubsidyType,
 )
 from bursar.subsidy_requests.models import LicenseRequest
-from tests.cast import ALICE, BOB, DANA, ERIN, PYTHON, Organization
+from bursar.subsidy_requests.service.kinds import LICENSES
+from bursar.subsidy_requests.tests.paying import Paying, let_every_try_fail
+from tests.cast import ALICE, BOB, CS50, DANA, ERIN, PYTHON, Organization
 
 Drain = Callable[[], None]
 
@@ -171,61 +170,39 @@ def test_a_plan_that_ended_meanwhile_ends_the_request_in_error_and_frees_the_sea
     assert licenses.find_plans([plan.uuid])[plan.uuid].free_count == 1
 
 
-def test_a_hold_that_is_gone_ends_the_request_in_error(
-    acme: Organization, requests: dict[str, UUID], drain: Drain
-) -> None:
-    plan = acme.plan(free=1)
-    approve(plan, requests["bob"])
-    licenses.release(approval_uuids=[request_of(requests["bob"]).approval_uuid])
+def test_a_hold_that_is_gone_ends_the_request_in_error(paying: Paying, drain: Drain) -> None:
+    supply = paying.supply(free=1)
+    request = paying.ask(BOB)
+    paying.approve(supply, request)
+    paying.let_go(request)
 
     drain()
 
-    assert request_of(requests["bob"]).state == State.ERROR
-    assert request_of(requests["bob"]).error_code == "hold_gone"
-    assert licenses.count_by_status(plan.uuid) == {Status.UNASSIGNED: 1}
+    assert (paying.state(request), paying.read(request).error_code) == (State.ERROR, "hold_gone")
+    assert (paying.count_held(), paying.count_given()) == (0, 0)
 
 
 def test_an_approval_whose_event_is_dead_ends_in_error_and_a_later_replay_does_nothing(
-    acme: Organization, requests: dict[str, UUID], drain: Drain
+    paying: Paying, drain: Drain
 ) -> None:
-    plan = acme.plan(free=2)
-    approve(plan, requests["bob"], requests["dana"])
-    with licenses_out_of_order():
-        _let_every_try_fail(drain)
+    """Weaknesses W2, W15 of enterprise-access: pending for ever; and a stack trace for learners to read."""
+    supply = paying.supply(free=2)
+    bob, dana = requests = [paying.ask(BOB), paying.ask(DANA)]
+    paying.approve(supply, *requests)
+    with paying.out_of_order():
+        let_every_try_fail(drain)
 
-    assert request_of(requests["bob"]).error_code == "assignment_failed"
-    assert request_of(requests["dana"]).state == State.ERROR
-    assert not license_models.Hold.objects.exists()
+    assert paying.read(bob).error_code == "assignment_failed"
+    assert "cannot be reached" not in (paying.read(bob).error_message or "")
+    assert paying.state(dana) == State.ERROR
+    assert paying.count_held() == 0
 
     dead = outbox_models.Delivery.objects.filter(state=outbox_models.Delivery.State.DEAD)
     assert outbox.retry_dead([row.pk for row in dead]) == 2  # split, so that one bad fact harms no other
     drain()
 
-    assert request_of(requests["bob"]).error_code == "assignment_failed"
-    assert licenses.count_by_status(plan.uuid) == {Status.UNASSIGNED: 2}
-
-
-@contextmanager
-def licenses_out_of_order() -> Iterator[None]:
-    """The reaction that assigns fails at every try, as if its database were gone."""
-
-    def fail(_deliveries: Sequence[Delivery[LicenseRequestApproved]]) -> None:
-        raise ConnectionError("licenses cannot be reached")
-
-    broken = [
-        replace(each, run=fail) if each.handler == "licenses.fulfil_approvals" else each for each in REACTIONS
-    ]
-    outbox.register(broken)
-    try:
-        yield
-    finally:
-        outbox.register(REACTIONS)
-
-
-def _let_every_try_fail(drain: Drain) -> None:
-    for _try in range(20):
-        outbox_models.Delivery.objects.filter(state="waiting").update(next_attempt_at=clock.now())
-        drain()
+    assert paying.read(bob).error_code == "assignment_failed"
+    assert paying.count_given() == 0
 
 
 def test_a_pending_request_cannot_be_declined(
@@ -267,23 +244,37 @@ def test_a_change_of_type_leaves_a_pending_request_to_end_by_itself(
     assert request_of(requests["bob"]).state == State.APPROVED
 
 
-def test_an_error_whose_learner_has_asked_again_is_superseded(
-    acme: Organization, requests: dict[str, UUID], drain: Drain
-) -> None:
-    plan = acme.plan(free=3)
-    approve(plan, requests["bob"])
-    licenses.release(approval_uuids=[request_of(requests["bob"]).approval_uuid])
+def test_an_error_whose_learner_has_asked_again_is_superseded(paying: Paying, drain: Drain) -> None:
+    supply = paying.supply(free=3)
+    first, elsewhere = paying.ask(BOB), paying.ask(DANA)
+    paying.approve(supply, first)
+    paying.let_go(first)
     drain()
-    again = subsidy_requests.ask(
-        NewRequest(SubsidyType.LICENSE, acme.uuid, BOB.lms_user_id, BOB.email, PYTHON), by=BOB.lms_user_id
-    )
+    again = paying.ask(BOB)
 
-    old, dana, new = approve(plan, requests["bob"], requests["dana"], again.pk)
+    old, dana, new = paying.approve(supply, first, elsewhere, again)
 
     assert old.refusal is not None
     assert old.refusal.code == "superseded"
     assert dana.state == new.state == State.PENDING
-    assert license_models.Hold.objects.count() == 2
+    assert paying.count_held() == 2
+
+
+def test_a_newer_request_for_another_course_supersedes_one_for_a_license_alone(
+    paying: Paying, drain: Drain
+) -> None:
+    """A license is for every course, a code for one."""
+    supply = paying.supply(free=3)
+    first = paying.ask(BOB, PYTHON)
+    paying.approve(supply, first)
+    paying.let_go(first)
+    drain()
+    again = paying.ask(BOB, CS50)
+
+    old, new = paying.approve(supply, first, again)
+
+    assert new.state == State.PENDING
+    assert old.state == (State.ERROR if paying.kind is LICENSES else State.PENDING)
 
 
 def test_an_error_can_be_approved_again(acme: Organization, requests: dict[str, UUID], drain: Drain) -> None:
@@ -315,32 +306,31 @@ def test_revoking_the_license_leaves_the_request_approved_and_lets_the_learner_a
     assert again.state == State.REQUESTED
 
 
-def test_a_hold_left_by_a_crash_is_released_after_a_quarter_of_an_hour(
-    acme: Organization, requests: dict[str, UUID]
-) -> None:
-    plan = acme.plan(free=3)
-    approve(plan, requests["bob"])
+def test_a_hold_left_by_a_crash_is_released_after_a_quarter_of_an_hour(paying: Paying) -> None:
+    supply = paying.supply(free=3)
+    paying.approve(supply, paying.ask(BOB))
     seat = Seat(uuid4(), DANA.email)  # held, and then the process died
-    licenses.hold(plan_uuid=plan.uuid, customer_uuid=acme.uuid, seats=[seat])
+    paying.subsidies.hold(container=supply, customer_uuid=paying.organization.uuid, seats=[seat])
 
     assert subsidy_requests.release_stale_holds() == 0
-    license_models.Hold.objects.update(created_at=clock.now() - timedelta(minutes=16))
+    paying.age_holds(timedelta(minutes=16))
     assert subsidy_requests.release_stale_holds() == 1
 
-    assert list(license_models.Hold.objects.values_list("email", flat=True)) == [BOB.email]
+    assert paying.count_held() == 1
+    assert paying.subsidies.release(approval_uuids=[seat.approval_uuid]) == 0
 
 
-def test_an_approval_that_is_delivered_twice_assigns_once(
-    acme: Organization, requests: dict[str, UUID], drain: Drain
-) -> None:
-    plan = acme.plan(free=2)
-    approve(plan, requests["bob"])
+def test_an_approval_that_is_delivered_twice_assigns_once(paying: Paying, drain: Drain) -> None:
+    """Weakness W5 of enterprise-access: a call that came through, but too late, was made again."""
+    supply = paying.supply(free=2)
+    request = paying.ask(BOB)
+    paying.approve(supply, request)
     drain()
     outbox_models.Delivery.objects.update(state="waiting")
     drain()
 
-    assert licenses.count_by_status(plan.uuid) == {Status.ASSIGNED: 1, Status.UNASSIGNED: 1}
-    assert request_of(requests["bob"]).state == State.APPROVED
+    assert (paying.count_given(), paying.state(request)) == (1, State.APPROVED)
+    assert paying.story(request) == ["requested", "approved", "fulfilled"]
 
 
 def test_an_old_approval_of_a_request_that_was_approved_again_takes_no_seat(
