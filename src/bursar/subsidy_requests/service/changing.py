@@ -21,6 +21,7 @@ from bursar.subsidy_requests.data import ANSWERABLE, SubsidyType
 from bursar.subsidy_requests.service.answers import write_declined
 from bursar.subsidy_requests.service.configuration import lock_configuration
 from bursar.subsidy_requests.service.kinds import KINDS, Kind
+from bursar.subsidy_requests.service.locking import lock_chosen
 
 DECLINE_OTHER_TYPES = "subsidy_requests.decline_other_types"
 
@@ -60,10 +61,11 @@ def _decline_chunk(kind: Kind, customer_uuid: UUID, customer: Customer | None, *
     configuration = lock_configuration(customer_uuid)
     if configuration is None or configuration.subsidy_type == kind.subsidy_type:
         return False
-    waiting = kind.model._default_manager.select_for_update().filter(
+    waiting = kind.model._default_manager.filter(
         customer_uuid=customer_uuid, state__in=ANSWERABLE, is_removed=False
     )
-    rows = list(waiting.order_by("pk")[: sets.CHUNK])
+    rows = lock_chosen(kind, waiting, limit=sets.CHUNK)
+    waiting_still = [row for row in rows if row.state in ANSWERABLE and not row.is_removed]
     reason = _("Your organization pays for courses in another way now.")
-    write_declined(kind, rows, customer, reason=reason, by=by)
+    write_declined(kind, waiting_still, customer, reason=reason, by=by)
     return len(rows) == sets.CHUNK

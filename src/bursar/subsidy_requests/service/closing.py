@@ -20,6 +20,7 @@ from bursar.subsidy_requests.service import changing, mails
 from bursar.subsidy_requests.service.answers import write
 from bursar.subsidy_requests.service.configuration import lock_configurations
 from bursar.subsidy_requests.service.kinds import KINDS, Kind
+from bursar.subsidy_requests.service.locking import lock_chosen
 from bursar.subsidy_requests.service.subsidies import INSTALLED, get_subsidies
 
 CLOSE_DEAD = "subsidy_requests.close_dead"
@@ -125,12 +126,12 @@ def _lock_pending(
     kind: Kind, by_approval: Mapping[UUID, AnswerT]
 ) -> list[tuple[models.SubsidyRequest, AnswerT]]:
     """The pending requests of these approvals, locked, in the order of their keys, each with its answer."""
-    rows = (
-        kind.model._default_manager.select_for_update()
-        .filter(approval_uuid__in=list(by_approval), state=State.PENDING)
-        .order_by("pk")
-    )
-    return [(row, by_approval[row.approval_uuid]) for row in rows if row.approval_uuid is not None]
+    rows = lock_chosen(kind, kind.model._default_manager.filter(approval_uuid__in=list(by_approval)))
+    return [
+        (row, by_approval[row.approval_uuid])
+        for row in rows
+        if row.state == State.PENDING and row.approval_uuid in by_approval
+    ]
 
 
 def release_stale_holds() -> int:

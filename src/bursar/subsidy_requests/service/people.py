@@ -15,6 +15,7 @@ from bursar.subsidy_requests import models
 from bursar.subsidy_requests.data import ANSWERABLE
 from bursar.subsidy_requests.service.answers import write
 from bursar.subsidy_requests.service.kinds import KINDS, Kind
+from bursar.subsidy_requests.service.locking import lock_chosen
 
 FOLLOW_ADDRESSES = "subsidy_requests.follow_addresses"
 FORGET_RETIRED_PEOPLE = "subsidy_requests.forget_retired_people"
@@ -74,5 +75,4 @@ def _forget(
 
 def _lock(kind: Kind, addresses: Mapping[int, str]) -> list[models.SubsidyRequest]:
     """Every request of these people, in the order of their keys, as whoever answers locks them."""
-    rows = kind.model._default_manager.select_for_update().filter(lms_user_id__in=list(addresses))
-    return list(rows.order_by("pk"))
+    return lock_chosen(kind, kind.model._default_manager.filter(lms_user_id__in=list(addresses)))
