@@ -48,8 +48,8 @@ def approve(approval: Approval, *, by: int | None, is_strict: bool = True) -> An
 
     Seats are held first, all or none, so every yes has its license or code; a request that is approved
     or pending already, unknown or another customer's is passed over. A request in error whose learner has a
-    newer open one is refused by itself (``superseded``). ``is_strict`` false: what is declined already is
-    passed over as well.
+    newer open one is refused by itself (``superseded``), and so is one whose learner gets another address in
+    this very moment (``address_changed``). ``is_strict`` false: what is declined already is passed over, too.
 
     Errors: BatchInvalid, SubsidyNotAvailable, NotAnswerable (one of them was declined), and what
     ``Subsidies.hold`` raises. Then nothing is changed.
@@ -61,23 +61,23 @@ def approve(approval: Approval, *, by: int | None, is_strict: bool = True) -> An
     refused = (State.DECLINED,) if is_strict else ()
     listed = list(_find(kind, approval.customer_uuid, approval.request_uuids).only("uuid", "state", "email"))
     _refuse_states(listed, refused)
-    seats = [Seat(uuid.uuid4(), row.email) for row in listed if row.state in ANSWERABLE]
+    seats = {row.pk: Seat(uuid.uuid4(), row.email) for row in listed if row.state in ANSWERABLE}
     if not seats:
         return _answered(approval.request_uuids, listed, changed={}, refusals={})
-    approvable = [row.pk for row in listed if row.state in ANSWERABLE]
-    approval_uuids = {pk: seat.approval_uuid for pk, seat in zip(approvable, seats, strict=True)}
-    subsidies.hold(container=approval.container, customer_uuid=approval.customer_uuid, seats=seats)
+    subsidies.hold(
+        container=approval.container, customer_uuid=approval.customer_uuid, seats=list(seats.values())
+    )
     try:
-        rows, pending, superseded = _write_pending(kind, approval, approval_uuids, refused, by=by)
+        rows, pending, refusals = _write_pending(kind, approval, seats, refused, by=by)
     except BaseException:
-        subsidies.release(approval_uuids=approval_uuids.values())
+        subsidies.release(approval_uuids=[seat.approval_uuid for seat in seats.values()])
         raise
-    unused = [approval_uuids[pk] for pk in approvable if pk not in pending]
+    unused = [seat.approval_uuid for pk, seat in seats.items() if pk not in pending]
     if unused:
         subsidies.release(approval_uuids=unused)
     # One that could be approved and has no row any more was withdrawn meanwhile.
-    seen = [*(row for row in listed if row.pk not in approval_uuids), *rows]
-    return _answered(approval.request_uuids, seen, pending, superseded)
+    seen = [*(row for row in listed if row.pk not in seats), *rows]
+    return _answered(approval.request_uuids, seen, pending, refusals)
 
 
 _Written = tuple[list[models.SubsidyRequest], dict[UUID, models.SubsidyRequest], dict[UUID, Refusal]]
@@ -87,14 +87,14 @@ _Written = tuple[list[models.SubsidyRequest], dict[UUID, models.SubsidyRequest],
 def _write_pending(
     kind: Kind,
     approval: Approval,
-    approval_uuids: Mapping[UUID, UUID],
+    seats: Mapping[UUID, Seat],
     refused: Collection[State],
     *,
     by: int | None,
 ) -> _Written:
     for remaining in reversed(range(_RACES)):
         try:
-            return _try_to_write_pending(kind, approval, approval_uuids, refused, by=by)
+            return _try_to_write_pending(kind, approval, seats, refused, by=by)
         except IntegrityError:
             if not remaining:
                 raise
@@ -105,20 +105,24 @@ def _write_pending(
 def _try_to_write_pending(
     kind: Kind,
     approval: Approval,
-    approval_uuids: Mapping[UUID, UUID],
+    seats: Mapping[UUID, Seat],
     refused: Collection[State],
     *,
     by: int | None,
 ) -> _Written:
     """Makes those requests pending that can still be approved now that their rows are locked."""
-    rows = _lock(kind, approval.customer_uuid, approval_uuids)
+    rows = _lock(kind, approval.customer_uuid, seats)
     _refuse_states(rows, refused)
-    superseded = _superseded(kind, [row for row in rows if row.state == State.ERROR])
+    answerable = [row for row in rows if row.state in ANSWERABLE]
+    refusals = {
+        **_superseded(kind, [row for row in answerable if row.state == State.ERROR]),
+        **{row.pk: _address_changed(row) for row in answerable if row.email != seats[row.pk].email},
+    }
     moment = clock.now()
-    pending = [row for row in rows if row.state in ANSWERABLE and row.pk not in superseded]
+    pending = [row for row in answerable if row.pk not in refusals]
     for row in pending:
         row.state = State.PENDING.value
-        row.approval_uuid = approval_uuids[row.pk]
+        row.approval_uuid = seats[row.pk].approval_uuid
         setattr(row, kind.container, approval.container)
         row.reviewed_at = row.modified_at = moment
         row.reviewer_lms_user_id = by
@@ -152,7 +156,7 @@ def _try_to_write_pending(
         for row in pending
     ]
     outbox.record(kind.approved, key=str(approval.container), facts=facts, by=by)
-    return rows, {row.pk: row for row in pending}, superseded
+    return rows, {row.pk: row for row in pending}, refusals
 
 
 def decline(answer: Decline, *, by: int | None, is_strict: bool = True) -> Answered:
@@ -270,6 +274,12 @@ def _superseded(kind: Kind, in_error: Sequence[models.SubsidyRequest]) -> dict[U
             superseded[row.pk] = Refusal("superseded", message)
         asking_again.add(asked_for)
     return superseded
+
+
+def _address_changed(row: models.SubsidyRequest) -> Refusal:
+    """Something is held for the address of before, which nobody follows any more."""
+    message = _("%(email)s is a new address, of this very moment. Answer the request again.")
+    return Refusal("address_changed", message % {"email": row.email})
 
 
 def _answered(

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from bursar.customers import api as customers
 from bursar.customers.data import Customer
 from bursar.events.outbox import DeliveryDied
-from bursar.lib import clock
+from bursar.lib import clock, emails
 from bursar.outbox import api as outbox
 from bursar.outbox.data import Delivery
 from bursar.subsidy_requests import models
@@ -117,8 +117,9 @@ def _write_errors(
     for row, (code, message) in rows:
         row.state = State.ERROR.value
         row.error_code, row.error_message, row.modified_at = code, message, moment
+        row.is_removed = emails.is_retired(row.email)  # who is retired asks for nothing any more
     failed = [row for row, _reason in rows]
-    write(kind, failed, ("state", "error_code", "error_message"), by=None, reason="failed")
+    write(kind, failed, ("state", "error_code", "error_message", "is_removed"), by=None, reason="failed")
     changing.note_failed(kind, failed, configurations)
 
 
@@ -130,7 +131,7 @@ def _lock_pending(
     return [
         (row, by_approval[row.approval_uuid])
         for row in rows
-        if row.state == State.PENDING and row.approval_uuid in by_approval
+        if row.state == State.PENDING and row.approval_uuid is not None and row.approval_uuid in by_approval
     ]
 
 

@@ -1,6 +1,7 @@
 """Requests, when their learners change or are retired."""
 
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -14,6 +15,7 @@ from bursar.outbox.models import Delivery, InboxEntry
 from bursar.subsidy_requests import api
 from bursar.subsidy_requests.data import Approval, Decline, State, SubsidyType
 from bursar.subsidy_requests.models import LicenseRequest
+from bursar.subsidy_requests.tests.paying import PayingCodes, PayingLicenses
 from tests.architecture.tables import read_rows
 from tests.cast import ALICE, BOB, CS50, DANA, OLGA, Client, Organization
 from tests.statements import counted
@@ -139,6 +141,45 @@ def test_what_is_pending_ends_by_itself_without_a_mail(acme: Organization, drain
     assert (row.state, row.is_removed) == (State.APPROVED, False)
     assert rows_naming(BOB.email) == []
     assert not Message.objects.filter(state="waiting").exists()
+
+
+def test_what_is_pending_and_fails_after_all_is_withdrawn(
+    licenses_pay: PayingLicenses, drain: Drain, client_of: Client
+) -> None:
+    supply = licenses_pay.supply(free=1)
+    mine = licenses_pay.ask(BOB)
+    licenses_pay.approve(supply, mine)
+    licenses_pay.let_go(mine)
+
+    retire(BOB.lms_user_id)
+    drain()
+
+    row = licenses_pay.read(mine)
+    assert (row.state, row.is_removed) == (State.ERROR, True)
+    assert client_of(ALICE).get(REQUESTS).json()["count"] == 0
+    (again,) = licenses_pay.approve(supply, mine)
+    assert (again.state, licenses_pay.count_held()) == (None, 0)
+
+
+@pytest.mark.parametrize("is_retiring", [False, True])
+def test_nothing_is_held_for_an_address_that_somebody_gives_up_in_this_very_moment(
+    codes_pay: PayingCodes, is_retiring: bool
+) -> None:
+    supply = codes_pay.supply(free=2)
+    bob, dana = codes_pay.ask(BOB), codes_pay.ask(DANA)
+    hold = codes_pay.coupons.hold
+
+    def hold_a_moment_later(**wanted: Any) -> None:
+        retire(BOB.lms_user_id) if is_retiring else change_bob()
+        hold(**wanted)
+
+    codes_pay.coupons.hold = hold_a_moment_later  # type: ignore[method-assign]
+    first, second = codes_pay.approve(supply, bob, dana)
+
+    assert first.refusal is not None
+    assert first.refusal.code == ("request_not_found" if is_retiring else "address_changed")
+    assert second.state == State.PENDING
+    assert list(codes_pay.coupons.held) == [codes_pay.read(dana).approval_uuid]
 
 
 def test_an_ordinary_confirmation_changes_no_request(acme: Organization) -> None:
