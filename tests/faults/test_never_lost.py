@@ -190,6 +190,7 @@ def tree(running: Running) -> list[psutil.Process]:
 def test_an_approval_does_not_wait_for_a_broker_that_hangs_or_is_away(
     install: Install, own_redis: OwnRedis
 ) -> None:
+    """Weaknesses W2, W9 of enterprise-access: it crashed, and what was pending stayed so for ever."""
     installation = install("postgres", BURSAR_BROKER_URL=own_redis.url)
     up = installation.up()
     wait_until(lambda: up.children("worker") and up.children("beat"), "worker and beat")

@@ -101,6 +101,7 @@ def test_a_request_for_any_course_may_be_open_once(configured: Organization, cli
 
 
 def test_what_the_learner_may_not_set_is_ignored(configured: Organization, client_of: Client) -> None:
+    """Weakness W15 of enterprise-access: learners wrote the reason of the refusal."""
     body = {
         "enterprise_customer_uuid": str(configured.uuid),
         "course_id": PYTHON,
@@ -288,6 +289,7 @@ def test_one_request_is_read_by_its_people_alone(asked: dict[str, UUID], client_
 def test_a_list_of_any_length_takes_the_same_statements(
     configured: Organization, client_of: Client, count: int
 ) -> None:
+    """Weakness W10 of enterprise-access: a query for each row."""
     configured.requests_of(configured.learners(count))
     client = client_of(ALICE)
 
@@ -469,6 +471,7 @@ def test_a_bad_approval_is_a_400_that_names_the_field(
 def test_an_approval_takes_the_same_statements_for_one_and_for_two_hundred(
     configured: Organization, client_of: Client
 ) -> None:
+    """Weakness W10 of enterprise-access: six statements for each request."""
     learners = configured.learners(201)
 
     one, two_hundred = (
