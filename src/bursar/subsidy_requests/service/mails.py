@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.conf import settings
+
 from bursar.customers.data import Customer
 from bursar.notifications import api as notifications
 from bursar.notifications.data import NewMessage
@@ -56,8 +58,12 @@ def _message(
             "customer_name": customer.name,
             "customer_slug": customer.slug,
             "contact_email": customer.contact_email,
-            "course_key": row.course_key,
             "course_title": row.course_title or row.course_key,
+            "course_run_key": row.course_run_key,
+            # Our own portal has no page for a course.
+            "course_path": f"/{customer.slug}/course/{row.course_key}"
+            if row.course_key and settings.HAS_LEARNER_PORTAL
+            else None,
             **more,
         },
     )
