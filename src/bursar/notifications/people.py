@@ -1,6 +1,7 @@
 """What becomes of messages when their people change or are retired."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -94,6 +95,19 @@ def _forgotten(row: Message, people: StandIns) -> tuple[object, ...]:
     state = MessageState.SENT if was_sent else MessageState.CANCELLED
     email = people.of_row(row.pk, email=row.email, lms_user_id=row.lms_user_id)
     return (row.pk, email, {}, "", "", state.value, None)
+
+
+def revise(about: Collection[str], change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
+    """Gives the messages about these things the context that ``change`` makes of theirs.
+
+    For mails that name somebody else than their reader, who was retired. Those that wait go out as they are
+    then; files in the mail folder, which say what was there before, are deleted. In the caller's transaction.
+    Effects: one statement, and one for each 1,000 messages.
+    """
+    rows = list(Message.objects.select_for_update().filter(about__in=about).order_by("pk")) if about else []
+    for part in sets.chunks(rows):
+        sets.update(Message, ("uuid", "context"), [(row.pk, dict(change(row.context))) for row in part])
+    delete_mails(_keys(rows))
 
 
 def _keys(rows: Iterable[Message]) -> list[UUID]:

@@ -2,6 +2,7 @@
 
 import pytest
 from django.core import mail
+from django.db import transaction
 
 from bursar.identity import api as identity
 from bursar.lib import clock
@@ -11,7 +12,7 @@ from bursar.notifications.models import Message
 from bursar.outbox import api as outbox
 from bursar.outbox.models import Delivery
 from tests.architecture.tables import read_rows
-from tests.cast import BOB, DANA, OLGA
+from tests.cast import ALICE, BOB, DANA, OLGA
 from tests.statements import counted
 
 NEW = "robert@acme.test"
@@ -108,6 +109,22 @@ def test_a_retired_person_is_in_no_message_and_gets_none(send, hello, folder):
     stand_in = identity.find_people_by_lms_user_id([BOB.lms_user_id])[BOB.lms_user_id].email
     send(hello(stand_in, about="test:4"))
     assert not Message.objects.filter(about="test:4").exists()
+
+
+def test_what_a_mail_says_of_somebody_else_can_be_struck_out(send, hello, folder):
+    send(hello(ALICE.email, context={"name": "Bob"}), hello(DANA.email, about="test:2"))
+    api.deliver()
+    send(hello(OLGA.email, context={"name": "Bob"}))
+
+    with transaction.atomic():
+        api.revise({"test:1"}, lambda context: {**context, "name": "nobody"})
+
+    texts = dict(Message.objects.filter(template="tests/hello").values_list("email", "context"))
+    assert {email: context["name"] for email, context in texts.items()} == {
+        ALICE.email: "nobody", OLGA.email: "nobody", DANA.email: "Bob",
+    }  # fmt: skip
+    dana = Message.objects.get(email=DANA.email, template="tests/hello")
+    assert [path.stem for path in folder.glob("*.eml") if "Bob" in path.read_text()] == [str(dana.pk)]
 
 
 def test_a_retirement_that_comes_twice_changes_nothing_more(send, hello):
