@@ -1,6 +1,7 @@
 """The mails about requests, as learners and administrators read them."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,10 +12,11 @@ from bursar.licenses.data import Plan
 from bursar.licenses.models import License
 from bursar.outbox import api as outbox
 from bursar.outbox.models import Delivery
+from bursar.subsidy_requests import api as subsidy_requests
 from bursar.subsidy_requests.data import SubsidyType
 from bursar.subsidy_requests.tests import conftest
 from bursar.subsidy_requests.tests.coupons import Coupons
-from tests.cast import ALICE, BOB, DANA, PYTHON, PYTHON_RUN, Client, Member, Organization
+from tests.cast import ALICE, BOB, CS50, DANA, PYTHON, PYTHON_RUN, Client, Member, Organization
 
 LICENSES = "/api/v1/license-requests/"
 CODES = "/api/v1/coupon-code-requests/"
@@ -157,3 +159,76 @@ def test_who_waits_when_the_customer_pays_in_another_way_is_declined_and_told_if
     told = people.read(BOB)
     assert [each.subject for each in told] == [f"Your request for “{TITLE}” was declined"] * is_wanted
     assert all("pays for courses in another way now" in each.body for each in told)
+
+
+# What administrators read
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
+    """Moves the clock on."""
+    moved = timedelta()
+    real = clock.now
+
+    def move(step: timedelta) -> None:
+        nonlocal moved
+        moved += step
+        monkeypatch.setattr(clock, "now", lambda: real() + moved)
+
+    return move
+
+
+@pytest.mark.parametrize(
+    ("digest", "pause"),
+    [("immediately", None), ("daily", timedelta(days=1)), ("weekly", timedelta(weeks=1))],
+)
+def test_administrators_read_who_waits_as_often_as_they_wish(
+    plan: Plan,
+    people: People,
+    later: Callable[[timedelta], None],
+    settings: Any,
+    digest: str,
+    pause: timedelta | None,
+) -> None:
+    settings.ADMIN_PORTAL_URL = "https://admin.test"
+    people.configure(digest=digest)
+    people.ask(BOB)
+    subsidy_requests.send_digests()
+    first = people.read_one(ALICE)
+    subsidy_requests.send_digests()
+    assert people.read(ALICE) == []
+
+    people.ask(DANA, course=CS50)  # between two digests
+    if pause is not None:
+        subsidy_requests.send_digests()
+        later(pause - timedelta(minutes=1))
+        subsidy_requests.send_digests()
+        assert people.read(ALICE) == []
+        later(timedelta(minutes=1))
+    subsidy_requests.send_digests()
+    second = people.read_one(ALICE)
+
+    link = "https://admin.test/acme/admin/subscriptions/manage-requests"
+    for (subject, text), new, old, waiting in (
+        (first, f"{BOB.email}: {TITLE}", DANA.email, "1 request waits"),
+        (second, f"{DANA.email}: Introduction to Computer Science", BOB.email, "2 requests wait"),
+    ):
+        assert subject == "Acme: 1 new request waits for your answer"
+        assert new in text
+        assert old not in text
+        assert f"In all, {waiting} for an answer." in text
+        assert [line for line in text.splitlines() if line.startswith(settings.ADMIN_PORTAL_URL)] == [link]
+
+
+def test_who_wants_no_digest_gets_none_and_later_everything_that_still_waits(
+    plan: Plan, people: People
+) -> None:
+    people.configure(digest="never")
+    people.ask(BOB)
+    subsidy_requests.send_digests()
+    assert people.read(ALICE) == []
+
+    people.configure(digest="daily")
+    subsidy_requests.send_digests()
+
+    assert BOB.email in people.read_one(ALICE)[1]

@@ -3,7 +3,9 @@
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
+import pytest_django
 from django.apps import apps
 from django.test import Client as Browser
 
@@ -14,7 +16,8 @@ from bursar.licenses.models import License
 from bursar.notifications.models import Message
 from bursar.outbox import api as outbox
 from bursar.outbox.models import Scrub
-from tests.cast import ALICE, BOB, OLGA, PYTHON, PYTHON_RUN, Client, Organization
+from bursar.subsidy_requests import api as subsidy_requests
+from tests.cast import ALICE, BOB, DANA, OLGA, PYTHON, PYTHON_RUN, Client, Organization
 
 NEW = "robert@acme.test"
 
@@ -49,20 +52,36 @@ def rows_naming_bob() -> list[str]:
     return found
 
 
+def mails_naming_bob(folder: Path) -> list[str]:
+    """The files of mails in which one of these stands."""
+    found = [(path.name, path.read_text().lower()) for path in folder.iterdir()]
+    return [name for name, text in found if any(each in text for each in BOBS)]
+
+
 def test_nothing_in_the_database_names_a_retired_person(
-    acme: Organization, client_of: Client, drain: Callable[[], None]
+    acme: Organization,
+    client_of: Client,
+    drain: Callable[[], None],
+    settings: pytest_django.Settings,
+    tmp_path: Path,
 ) -> None:
+    settings.EMAIL_BACKEND = "bursar.notifications.folder.FolderBackend"
+    settings.MAIL_FOLDER = tmp_path
     acme.takes_requests()
     plan = acme.plan(free=1)
     drain()
 
-    # Bob asks, is approved and activates.
+    # Bob asks, Alice reads so, he is approved and activates.
     asked = client_of(BOB).post(
         "/api/v1/license-requests/",
         {"enterprise_customer_uuid": str(acme.uuid), "course_id": PYTHON},
         HTTP_IDEMPOTENCY_KEY="ask",
     )
     assert asked.status_code == 201
+    acme.requests_of([DANA])
+    subsidy_requests.send_digests()
+    drain()
+    assert len(mails_naming_bob(tmp_path)) == 2  # his own, and the one to Alice
     approval = {
         "enterprise_customer_uuid": str(acme.uuid),
         "subsidy_request_uuids": [asked.json()["uuid"]],
@@ -107,5 +126,9 @@ def test_nothing_in_the_database_names_a_retired_person(
     outbox.scrub()
 
     assert rows_naming_bob() == []
+    assert mails_naming_bob(tmp_path) == []
+    digest = Message.objects.get(template="subsidy_requests/digest")
+    assert (digest.email, digest.state) == (ALICE.email, "sent")
+    assert [each["email"] for each in digest.context["requests"]] == [DANA.email]
     assert License.objects.get().status == "unassigned"
     assert Message.objects.filter(lms_user_id=BOB.lms_user_id, state="sent").exists()

@@ -27,6 +27,7 @@ SCHEDULE: tuple[Beat, ...] = (
     DELIVER,
     WORK,
     Beat("bursar.subsidy_requests.tasks.release_stale_holds", timedelta(minutes=5), timedelta(minutes=5)),
+    Beat("bursar.subsidy_requests.tasks.send_digests", timedelta(minutes=1), timedelta(seconds=10)),
     Beat("bursar.outbox.tasks.catch_up", timedelta(minutes=5), timedelta(minutes=5)),
     Beat("bursar.outbox.tasks.scrub", timedelta(minutes=5), timedelta(minutes=5)),
     Beat("bursar.licenses.tasks.expire_plans", timedelta(minutes=10), timedelta(minutes=10)),

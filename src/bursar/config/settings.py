@@ -46,6 +46,7 @@ CUSTOMER_SUCCESS_EMAIL = env.str("BURSAR_CUSTOMER_SUCCESS_EMAIL", default="")
 # Open edX's learner portal has a page for each course; ours has none.
 HAS_LEARNER_PORTAL = bool(env.str("BURSAR_LEARNER_PORTAL_URL", default=""))
 LEARNER_PORTAL_URL = (env.str("BURSAR_LEARNER_PORTAL_URL", default="") or PUBLIC_URL).rstrip("/")
+ADMIN_PORTAL_URL = (env.str("BURSAR_ADMIN_PORTAL_URL", default="") or PUBLIC_URL).rstrip("/")
 BROKER_URL = env.str("BURSAR_BROKER_URL", default="")
 IS_EMBEDDED = not BROKER_URL
 """Without a broker one background process does the work, and the secrets are made at first start."""

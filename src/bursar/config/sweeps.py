@@ -1,4 +1,4 @@
-"""Commands that do at once what the clock does with licenses, and say what they did."""
+"""Commands that do at once what the clock does with licenses and requests, and say what they did."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bursar.licenses.data import CountDifference, RenewalOutcome, ScalingOutcome
+    from bursar.subsidy_requests.data import DigestSweep
 
 COMMANDS: Mapping[str, str] = {
     "process-renewals": "process renewals of subscription plans that are due; the clock does it every hour",
@@ -15,6 +16,7 @@ COMMANDS: Mapping[str, str] = {
     "purge-licenses": "forget who held licenses long ago; the clock does it every six hours",
     "unlink-expired": "unlink learners of plans that are long over; the clock does it every six hours",
     "send-utilization-notices": "mail how plans are used; the clock does it every six hours",
+    "send-digests": "mail administrators what learners ask for; the clock does it every minute",
     "check-licenses": "compare the counts on plans with their licenses",
 }
 """What each command does, for ``bursar help``."""
@@ -39,7 +41,10 @@ def run(name: str, options: argparse.Namespace) -> Report:
     from django.conf import settings
 
     from bursar.licenses import api as licenses
+    from bursar.subsidy_requests import api as subsidy_requests
 
+    if name == "send-digests":
+        return _report_digests(subsidy_requests.send_digests())
     if name == "process-renewals":
         return _report_renewals(licenses.process_due_renewals())
     if name == "scale-plans":
@@ -57,6 +62,12 @@ def run(name: str, options: argparse.Namespace) -> Report:
     swept = sweep()
     lines = [f"plans {plans}: {swept.plan_count}; {changes}: {swept.change_count}"]
     lines += [f"plan {plan_uuid} failed: the log says why" for plan_uuid in swept.failed]
+    return Report(lines, is_fine=not swept.failed)
+
+
+def _report_digests(swept: "DigestSweep") -> Report:
+    lines = [f"customers told: {swept.customer_count}; requests: {swept.request_count}"]
+    lines += [f"customer {customer_uuid} failed: the log says why" for customer_uuid in swept.failed]
     return Report(lines, is_fine=not swept.failed)
 
 

@@ -26,6 +26,7 @@ VARIABLES: Mapping[str, str] = {
     "BURSAR_ENROLLMENT_RATE": "how often one caller may use the enrollment API (40/minute; empty: no limit)",
     "BURSAR_ENROLLMENT_STAFF_RATE": "the same for staff (120/minute; empty: no limit)",
     "BURSAR_LEARNER_PORTAL_URL": "Open edX's learner portal, for links in mails (none: Bursar's own pages)",
+    "BURSAR_ADMIN_PORTAL_URL": "Open edX's admin portal, for links in mails (none: Bursar itself)",
     "BURSAR_CUSTOMER_SUCCESS_EMAIL": "who hears that a plan's revocations are used up (the operators)",
     "BURSAR_UNLINK_EXPIRED_LEARNERS_AFTER": "days after a plan ended when its learners are unlinked (never)",
     "BURSAR_FROM_EMAIL": "sender of mails (Bursar <bursar@localhost>)",

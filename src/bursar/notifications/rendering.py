@@ -17,13 +17,14 @@ SUBJECT_MAX_LENGTH = 255
 def render(row: Message) -> RenderedMessage:
     """The mail in the platform's language. Raises what the templates raise.
 
-    Templates see the message's context, ``public_url``, ``learner_portal_url``, and ``accounts_url`` below
-    which people sign in (all without a slash at their end); the HTML one ``subject`` as well. Only HTML is
-    escaped. The subject is one line, whatever was put into it.
+    Templates see the message's context, ``public_url``, ``learner_portal_url``, ``admin_portal_url``, and
+    ``accounts_url`` below which people sign in (all without a slash at their end); the HTML one ``subject``
+    as well. Only HTML is escaped. The subject is one line, whatever was put into it.
     """
     urls = {
         "public_url": settings.PUBLIC_URL,
         "learner_portal_url": settings.LEARNER_PORTAL_URL,
+        "admin_portal_url": settings.ADMIN_PORTAL_URL,
         "accounts_url": settings.LMS_URL or settings.PUBLIC_URL,
     }
     context = {**row.context, **urls}

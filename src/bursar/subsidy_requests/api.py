@@ -9,6 +9,7 @@ from bursar.subsidy_requests.service.configuration import (
     save_configurations,
 )
 from bursar.subsidy_requests.service.creation import ask, open_requests, withdraw
+from bursar.subsidy_requests.service.digests import send_digests
 from bursar.subsidy_requests.service.matching import (
     APPROVAL,
     DECLINE,
@@ -33,6 +34,7 @@ __all__ = [
     "open_requests",
     "release_stale_holds",
     "save_configurations",
+    "send_digests",
     "start_approving",
     "start_declining",
     "withdraw",

@@ -181,6 +181,15 @@ class Change:
     by: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class DigestSweep:
+    """What one run of the digests did: whose administrators were told, of how much, and where it failed."""
+
+    customer_count: int = 0
+    request_count: int = 0
+    failed: tuple[UUID, ...] = ()
+
+
 class Subsidies(Protocol):
     """What pays for approved requests, as this context needs it of the one that holds it.
 

@@ -9,3 +9,9 @@ from bursar.subsidy_requests import api
 def release_stale_holds() -> None:
     """Gives up seats that a crash left held."""
     api.release_stale_holds()
+
+
+@shared_task()
+def send_digests() -> None:
+    """Tells administrators of requests that are new to them."""
+    api.send_digests()

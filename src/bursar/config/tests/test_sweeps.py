@@ -1,4 +1,4 @@
-"""What the clock does with licenses, done by hand."""
+"""What the clock does with licenses and requests, done by hand."""
 
 from datetime import timedelta
 from functools import partial
@@ -40,6 +40,16 @@ def test_each_says_what_it_did(over: models.Plan, capsys: Output, settings: pyte
         "plans purged: 1; licenses: 1",
         "plans told of: 0; mails: 0",
     ]
+
+
+def test_administrators_are_told_of_new_requests(acme: Organization, capsys: Output) -> None:
+    acme.takes_requests()
+    acme.requests_of([BOB])
+
+    assert [cli.main(["send-digests"]) for _ in range(2)] == [0, 0]
+
+    told, nothing = capsys.readouterr().out.splitlines()
+    assert (told, nothing) == ("customers told: 1; requests: 1", "customers told: 0; requests: 0")
 
 
 def test_counts_that_differ_are_a_fault_until_they_are_mended(over: models.Plan, capsys: Output) -> None:

@@ -25,6 +25,8 @@ class Kind:
     is_course_required: bool
     about: str
     """What messages about such requests are filed under; templates begin with the type."""
+    portal_page: str
+    """The part of Open edX's admin portal in which they are answered."""
     approved: EventType[Any]
     assigned_by: str
     """The handler that assigns, after the approval's event."""
@@ -44,6 +46,7 @@ LICENSES = Kind(
     one_open_per=("lms_user_id", "customer_uuid"),
     is_course_required=False,
     about="license_request",
+    portal_page="subscriptions",
     approved=LICENSE_REQUESTS_APPROVED,
     assigned_by="licenses.fulfil_approvals",
     closed_by=("subsidy_requests.close_fulfilled", "subsidy_requests.close_refused"),
@@ -57,6 +60,7 @@ COUPON_CODES = Kind(
     one_open_per=("lms_user_id", "customer_uuid", "course_key"),
     is_course_required=True,
     about="coupon_code_request",
+    portal_page="coupons",
     approved=COUPON_CODE_REQUESTS_APPROVED,
     assigned_by="coupons.fulfil_approvals",
     closed_by=("subsidy_requests.close_fulfilled_codes", "subsidy_requests.close_refused_codes"),

@@ -13,6 +13,7 @@ from bursar.outbox import api as outbox
 from bursar.outbox.data import Delivery
 from bursar.subsidy_requests import models
 from bursar.subsidy_requests.data import ANSWERABLE
+from bursar.subsidy_requests.service import mails
 from bursar.subsidy_requests.service.answers import write
 from bursar.subsidy_requests.service.kinds import KINDS, Kind
 from bursar.subsidy_requests.service.locking import lock_chosen
@@ -44,7 +45,7 @@ def follow_addresses(deliveries: Sequence[Delivery[AddressConfirmed]]) -> None:
 def forget_retired_people(deliveries: Sequence[Delivery[PersonRetired]]) -> None:
     """Puts stand-ins for the addresses of retired people, history included, and withdraws what they asked.
 
-    Free text about them goes. What is pending ends by itself.
+    Free text about them goes, and so do the lines about them in digests. What is pending ends by itself.
     Effects: a constant number of statements per 1,000 people and 1,000 requests of a kind.
     """
     facts = [fact for each in outbox.accept(FORGET_RETIRED_PEOPLE, deliveries) for fact in each.facts]
@@ -71,6 +72,7 @@ def _forget(
     )
     columns = ("email", "decline_reason", "error_message", "is_removed")
     write(kind, rows, columns, by=None, reason="retired")
+    mails.forget_in_digests(rows)
 
 
 def _lock(kind: Kind, addresses: Mapping[int, str]) -> list[models.SubsidyRequest]:

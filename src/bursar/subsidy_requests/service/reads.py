@@ -56,10 +56,15 @@ def get_capacity(kind: Kind, customer_uuid: UUID) -> Capacity:
     Errors: SubsidyNotAvailable.
     """
     supplies = get_subsidies(kind.subsidy_type).list_supplies(customer_uuid=customer_uuid)
+    return Capacity(count_waiting(kind, customer_uuid), tuple(supplies))
+
+
+def count_waiting(kind: Kind, customer_uuid: UUID) -> int:
+    """How many requests wait for the customer's answer."""
     waiting = kind.model._default_manager.filter(
         customer_uuid=customer_uuid, state=State.REQUESTED, is_removed=False
     )
-    return Capacity(waiting.count(), tuple(supplies))
+    return waiting.count()
 
 
 def visible_configurations(customer_uuids: Collection[UUID] | None) -> QuerySet[models.Configuration]:
