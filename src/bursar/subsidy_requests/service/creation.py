@@ -29,7 +29,7 @@ from bursar.subsidy_requests.data import (
     UnknownCourse,
 )
 from bursar.subsidy_requests.service import mails
-from bursar.subsidy_requests.service.configuration import lock_configuration
+from bursar.subsidy_requests.service.configuration import lock_configuration, lock_configurations
 from bursar.subsidy_requests.service.kinds import KINDS, Kind
 from bursar.subsidy_requests.service.subsidies import get_subsidies
 
@@ -99,6 +99,7 @@ def open_requests(requests: Sequence[NewRequest], *, by: int | None) -> Saved:
     moment = clock.now()
     rows = [_row(each, courses.get(each.course_key or ""), moment) for each in new]
     with transaction.atomic(durable=True):
+        lock_configurations({each.customer_uuid for each in new})  # a digest marks all that it finds
         made = _insert(kind, rows, by=by, at=moment)
     return Saved(created=len(made), unchanged=len(requests) - len(made))
 
