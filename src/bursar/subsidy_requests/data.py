@@ -73,7 +73,7 @@ class ConfigurationChange:
 
 @dataclass(frozen=True, slots=True)
 class NewRequest:
-    """A person asks for a subsidy for a course. ``email`` is the person's normalized address."""
+    """A person asks for a subsidy for a course. ``email`` is the person's normalized, confirmed address."""
 
     subsidy_type: SubsidyType
     customer_uuid: UUID
@@ -261,7 +261,7 @@ class AlreadyRequested(DomainError):
 
 
 class MayNotRequest(DomainError):
-    """The learner is not linked, the portal is off, or the customer has nothing that could ever pay."""
+    """The learner is not linked or not confirmed, the portal is off, or nothing there could ever pay."""
 
     code = "may_not_request"
 

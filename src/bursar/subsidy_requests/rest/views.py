@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -15,7 +16,7 @@ from bursar.identity import api as identity
 from bursar.lib.rest import PageNumbers, UuidField, body_of, parse_uuid
 from bursar.outbox.api import idempotent
 from bursar.subsidy_requests import models, wire
-from bursar.subsidy_requests.data import NewRequest, SubsidyType
+from bursar.subsidy_requests.data import MayNotRequest, NewRequest, SubsidyType
 from bursar.subsidy_requests.rest.permissions import check_admin, check_learner_or_admin
 from bursar.subsidy_requests.rest.shared import (
     FILTERS,
@@ -94,6 +95,9 @@ class ListView(RequestsView):
         customer_uuid = customer_of_body(request)
         caller = identity.get_caller(request)
         check_learner_or_admin(caller, customer_uuid)
+        if not caller.is_confirmed:
+            message = _("Confirm your e-mail address first: what you ask for will be sent there.")
+            raise MayNotRequest(message, reason="address_not_confirmed")
         body = NEW_BODIES[self.kind.subsidy_type](data=body_of(request))
         body.is_valid(raise_exception=True)
         wanted = NewRequest(

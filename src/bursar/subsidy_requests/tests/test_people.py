@@ -130,6 +130,22 @@ def test_a_retirement_that_comes_twice_changes_nothing_more(acme: Organization) 
     assert list(LicenseRequest.history.values()) == before
 
 
+def test_who_has_not_confirmed_the_address_cannot_ask_for_it(
+    acme: Organization, client_of: Client, drain: Drain
+) -> None:
+    acme.plan(free=1)
+    body = {"enterprise_customer_uuid": str(acme.uuid), "course_id": CS50}
+    change_bob(confirmed=False)
+
+    refused = client_of(BOB).post(REQUESTS, body)
+    identity.confirm_addresses(lms_user_ids=[BOB.lms_user_id], by=None)
+    asked = client_of(BOB).post(REQUESTS, body)
+
+    assert (refused.status_code, refused.headers["Bursar-Error-Code"]) == (422, "may_not_request")
+    assert not Message.objects.filter(template="subsidy_requests/received").exclude(email=NEW).exists()
+    assert (asked.status_code, asked.json()["email"]) == (201, NEW)
+
+
 def test_what_is_pending_ends_by_itself_without_a_mail(acme: Organization, drain: Drain) -> None:
     (mine,) = acme.requests_of([BOB])
     approve(acme, mine)

@@ -100,6 +100,30 @@ def test_whoever_answers_at_once_a_request_has_one_end(licenses_pay: PayingLicen
     assert (licenses_pay.count_held(), licenses_pay.count_given()) == (0, len(approved))
 
 
+def test_who_asks_again_while_the_old_request_is_approved_has_one_of_them_open(
+    licenses_pay: PayingLicenses, drain: Drain
+) -> None:
+    learners = licenses_pay.organization.learners(8)
+    supply = licenses_pay.supply(free=8)
+    old = [licenses_pay.ask(each) for each in learners]
+    licenses_pay.approve(supply, *old)
+    licenses_pay.let_go(*old)
+    drain()
+
+    asking, approving = at_once_tried(
+        [partial(licenses_pay.ask, each) for each in learners],
+        [partial(licenses_pay.approve, supply, each) for each in old],
+    )
+    held = licenses_pay.count_held()
+    drain()
+
+    again = asking.count("already_requested")
+    assert held == len(changed(approving)) == again
+    assert Counter(map(licenses_pay.state, old)) == Counter(
+        {State.APPROVED: again, State.ERROR: len(old) - again}
+    )
+
+
 def test_nothing_of_the_old_type_stays_open_whoever_asks_and_answers_meanwhile(
     codes_pay: PayingCodes, drain: Drain
 ) -> None:
