@@ -55,9 +55,12 @@ class SubsidyRequest(models.Model):
 
 
 def _indexes(prefix: str) -> tuple[models.Index, ...]:
+    # In the first two is_removed comes last, so that rows are counted in the index alone.
     return (
-        models.Index(fields=("customer_uuid", "-created_at", "uuid"), name=f"{prefix}_list"),
-        models.Index(fields=("customer_uuid", "state", "-created_at"), name=f"{prefix}_by_state"),
+        models.Index(fields=("customer_uuid", "-created_at", "uuid", "is_removed"), name=f"{prefix}_list"),
+        models.Index(
+            fields=("customer_uuid", "state", "-created_at", "uuid", "is_removed"), name=f"{prefix}_by_state"
+        ),
         models.Index(fields=("lms_user_id", "customer_uuid"), name=f"{prefix}_by_learner"),
         models.Index(
             fields=("state", "is_removed", "announced_at", "customer_uuid"), name=f"{prefix}_to_announce"

@@ -98,17 +98,33 @@ class Migration(migrations.Migration):
             name='announced_at',
             field=models.DateTimeField(blank=True, null=True),
         ),
+        migrations.RemoveIndex(
+            model_name='licenserequest',
+            name='subsidy_requests_list',
+        ),
+        migrations.RemoveIndex(
+            model_name='licenserequest',
+            name='subsidy_requests_by_state',
+        ),
+        migrations.AddIndex(
+            model_name='licenserequest',
+            index=models.Index(fields=['customer_uuid', '-created_at', 'uuid', 'is_removed'], name='subsidy_requests_list'),
+        ),
+        migrations.AddIndex(
+            model_name='licenserequest',
+            index=models.Index(fields=['customer_uuid', 'state', '-created_at', 'uuid', 'is_removed'], name='subsidy_requests_by_state'),
+        ),
         migrations.AddIndex(
             model_name='licenserequest',
             index=models.Index(fields=['state', 'is_removed', 'announced_at', 'customer_uuid'], name='subsidy_requests_to_announce'),
         ),
         migrations.AddIndex(
             model_name='couponcoderequest',
-            index=models.Index(fields=['customer_uuid', '-created_at', 'uuid'], name='coupon_requests_list'),
+            index=models.Index(fields=['customer_uuid', '-created_at', 'uuid', 'is_removed'], name='coupon_requests_list'),
         ),
         migrations.AddIndex(
             model_name='couponcoderequest',
-            index=models.Index(fields=['customer_uuid', 'state', '-created_at'], name='coupon_requests_by_state'),
+            index=models.Index(fields=['customer_uuid', 'state', '-created_at', 'uuid', 'is_removed'], name='coupon_requests_by_state'),
         ),
         migrations.AddIndex(
             model_name='couponcoderequest',
