@@ -13,7 +13,6 @@ from bursar.lib import clock
 from bursar.licenses import api as licenses
 from bursar.licenses.models import License
 from bursar.notifications.models import Message
-from bursar.outbox import api as outbox
 from bursar.subsidy_requests.data import SubsidyType
 from bursar.subsidy_requests.models import LicenseRequest
 from tests.cast import (
@@ -285,20 +284,6 @@ def test_one_request_is_read_by_its_people_alone(asked: dict[str, UUID], client_
         assert foreign.json() == missing.json()
 
 
-@pytest.mark.parametrize("count", [1, 100])
-def test_a_list_of_any_length_takes_the_same_statements(
-    configured: Organization, client_of: Client, count: int
-) -> None:
-    """Weakness W10 of enterprise-access: a query for each row."""
-    configured.requests_of(configured.learners(count))
-    client = client_of(ALICE)
-
-    with counted() as statements:
-        assert len(client.get(REQUESTS).json()["results"]) == count
-
-    assert statements.count == 4  # the user, the roles; the count, the rows
-
-
 # Approving
 
 
@@ -466,35 +451,6 @@ def test_a_bad_approval_is_a_400_that_names_the_field(
 
     assert response.status_code == 400
     assert response.json().startswith(next(iter(change)))
-
-
-def test_an_approval_takes_the_same_statements_for_one_and_for_two_hundred(
-    configured: Organization, client_of: Client
-) -> None:
-    """Weakness W10 of enterprise-access: six statements for each request."""
-    learners = configured.learners(201)
-
-    one, two_hundred = (
-        _statements_of_an_approval(configured, client_of(ALICE), of) for of in (learners[:1], learners[1:])
-    )
-
-    assert one == two_hundred
-    assert one[0] <= 12 + 2  # the user and the roles are authentication
-
-
-def _statements_of_an_approval(
-    organization: Organization, client: APIClient, learners: list[Member]
-) -> tuple[int, int]:
-    """Statements in the request, and in the background until the message rows exist."""
-    plan = organization.plan(free=len(learners))
-    requests = organization.requests_of(learners)
-    outbox.relay()  # what the preparations left to do is not counted
-    with counted() as in_the_request:
-        approve(client, organization, plan.uuid, *requests)
-    with counted() as in_the_background:
-        outbox.relay()
-    assert Message.objects.filter(email__in=[each.email for each in learners]).count() == len(learners)
-    return in_the_request.count, in_the_background.count
 
 
 # Declining, withdrawing
