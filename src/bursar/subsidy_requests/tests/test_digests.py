@@ -149,7 +149,7 @@ def test_a_customer_that_fails_holds_up_no_other_and_no_address_is_logged(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """W14."""
+    """Weakness W14 of enterprise-access: addresses are logged, and one failure ends the run."""
     caplog.set_level(logging.DEBUG)
     install_coupons(acme, free=1)
     for organization, member in ((acme, BOB), (globex, GUS)):
@@ -168,7 +168,7 @@ def test_a_customer_that_fails_holds_up_no_other_and_no_address_is_logged(
 
 
 def test_a_digest_reverts_no_change_and_is_none_itself(told_at_once: Organization) -> None:
-    """W14."""
+    """Weakness W14 of enterprise-access: the digest writes back a configuration that it read long before."""
     ask(told_at_once, BOB)
     before = Configuration.objects.values().get()
     histories = Configuration.history.count(), LicenseRequest.history.count()
@@ -210,7 +210,7 @@ def test_customers_that_are_not_due_cost_nothing(told_at_once: Organization, glo
 
 @pytest.mark.django_db(transaction=True)
 def test_two_sweeps_and_learners_who_ask_meanwhile_announce_each_request_once(acme: Organization) -> None:
-    """W14."""
+    """Weakness W14 of enterprise-access: who asks while the mail is written is never announced."""
     acme.plan(free=1)
     configure(acme)
     learners = acme.learners(12)

@@ -98,6 +98,7 @@ def test_asking_takes_at_most_ten(asked: Asked, client_of: Client) -> None:
 
 
 def test_what_is_read_of_any_number_takes_the_same(asked: Asked) -> None:
+    """Weakness W10 of enterprise-access: a query for each row."""
     learners = asked.organization.learners(200)
     counts = []
 

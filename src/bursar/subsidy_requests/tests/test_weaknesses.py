@@ -1,7 +1,8 @@
 """What enterprise-access does wrong with requests, and we must not: what no other test of this app shows.
 
 The others: W2 and W5 ``test_case_by_case.py``; W3, W7, W8 and W13 ``test_races.py``; W4 ``test_changing.py``;
-W10 and W15 ``test_license_requests.py``. With processes and brokers that die: ``tests/faults/``.
+W10 ``test_statements.py``; W14 ``test_digests.py``; W15 ``test_license_requests.py``. With processes and
+brokers that die: ``tests/faults/``.
 """
 
 import logging
