@@ -46,7 +46,7 @@ from tests.cast import ALICE, BOB, CS50, DANA, ERIN, OLGA, PYTHON, Member, Organ
 LICENSE, COUPON = SubsidyType.LICENSE, SubsidyType.COUPON
 SIZE = 2  # seats of the plan, codes of the coupon: fewer than learners
 EXAMPLES = {"sqlite": 30}
-FEWER_EXAMPLES = 10
+FEWER_EXAMPLES = 4
 STEPS = 40
 
 
