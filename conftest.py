@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import coverage
 import pytest
 
 from tests import servers
@@ -19,6 +20,12 @@ pytest_plugins = ["tests.services"]
 _ABOUT_BURSAR = ("BURSAR_", "DATABASE_URL", "EMAIL_URL", "PORT")
 _KEPT = ("BURSAR_TEST_", "BURSAR_REQUIRE_SERVICES")
 _home: Path | None = None
+
+_INHERITED = "COVERAGE_PROCESS_CONFIG"
+"""By this variable child processes count coverage, too."""
+_config_of_coverage = os.environ.get(_INHERITED, "")
+_coverage = coverage.Coverage.current()
+_is_counting = True
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -92,6 +99,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     once = [item for item in items if item.get_closest_marker("once")]
     config.hook.pytest_deselected(items=once)
     items[:] = [item for item in items if not item.get_closest_marker("once")]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> None:
+    """Counts no coverage while tests run that are marked so, nor in the processes that they start."""
+    global _is_counting
+    wanted = item.get_closest_marker("uncounted") is None
+    if _coverage is None or wanted == _is_counting:
+        return
+    _is_counting = wanted
+    if wanted:
+        os.environ[_INHERITED] = _config_of_coverage
+        _coverage.start()
+    else:
+        _coverage.stop()
+        os.environ.pop(_INHERITED, None)
 
 
 def pytest_unconfigure() -> None:

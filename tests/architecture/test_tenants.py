@@ -24,7 +24,8 @@ from tests.architecture.tenants import Answer, Tenants, make_tenants
 from tests.architecture.urlconf import METHODS, list_routes
 from tests.architecture.world import ADMIN, LEARNER, OF_THE_PLATFORM, OUTSIDER, PEOPLE, SAM, Ids
 
-pytestmark = pytest.mark.once  # who may do what is decided before any database is asked
+# Who may do what is decided before any database is asked.
+pytestmark = [pytest.mark.once, pytest.mark.uncounted]
 
 EVERY_CALL = pytest.mark.parametrize("call", CALLS, ids=str)
 EVERY_WRITE = pytest.mark.parametrize("call", [each for each in CALLS if each.method != "GET"], ids=str)

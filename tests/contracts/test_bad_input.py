@@ -22,6 +22,8 @@ from tests.architecture.tenants import Answer, Tenants, make_tenants
 from tests.architecture.world import ADMIN, ANONYMOUS, OPERATING_STAFF, OWNER, PEOPLE, Ids
 from tests.processes import Installation
 
+pytestmark = pytest.mark.uncounted
+
 WRITES = [call for call in CALLS if call.method in ("POST", "PUT", "PATCH") and call.body(Ids())]
 API_WRITES = [call for call in WRITES if not call.is_page]
 READS = [call for call in CALLS if call.method == "GET" and not call.is_page]

@@ -24,6 +24,8 @@ from tests.architecture.tables import undone
 from tests.architecture.tenants import Tenants, make_tenants
 from tests.architecture.world import PEOPLE
 
+pytestmark = pytest.mark.uncounted
+
 CASES = 8
 """For each operation, with data that fit the description and again with data that do not: 2,000 in all."""
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.processes import Running, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.once]
+pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.uncounted]
 
 SWEEP_SECONDS = 45
 """The worker finds its broker again, and a beat comes."""

@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.crowd import Crowd
 
-pytestmark = [pytest.mark.slow, pytest.mark.once]
+pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.uncounted]
 
 SIZES = {"postgres": (10, 20), "sqlite": (4, 8), "mariadb": (4, 8)}
 """Chunks of a job, and how often its worker is killed; all 10,000 pairs and 20 kills on PostgreSQL."""

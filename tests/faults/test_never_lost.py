@@ -16,7 +16,7 @@ from tests.journeys.callers import Answer, Caller, count_mails, read_mails
 from tests.processes import Installation, Running, wait_until
 from tests.services import OwnRedis
 
-pytestmark = [pytest.mark.slow, pytest.mark.once]
+pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.uncounted]
 
 COUNT = 200
 FREE = 210

@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.crowd import Call, Crowd
 
-pytestmark = [pytest.mark.slow, pytest.mark.once]
+pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.uncounted]
 
 ALICE, OLGA = 10, 1
 HALF = 4

@@ -8,7 +8,7 @@ import pytest
 
 from tests.processes import Installation, free_port
 
-pytestmark = [pytest.mark.slow, pytest.mark.once]
+pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.uncounted]
 
 ROOT = Path(__file__).parents[2]
 MAIN_JOB = ROOT / "demo" / "main_job.sh"
@@ -21,11 +21,9 @@ needs_setup = pytest.mark.skipif(
 
 
 def run(script: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    ours = Installation(ROOT, environment).environment()
     return subprocess.run(
         [str(script), *arguments],
-        # What a demo runs other tests cover; counting it again would take as long as the demo.
-        env={name: value for name, value in ours.items() if not name.startswith("COVERAGE")},
+        env=Installation(ROOT, environment).environment(),
         capture_output=True,
         text=True,
         timeout=180,

@@ -11,7 +11,7 @@ import pytest
 from tests.journeys.callers import Answer, Caller, Mail, press_button, read_mails
 from tests.processes import Installation, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.once]
+pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.uncounted]
 
 WORLD = Path(__file__).parents[2] / "demo" / "acme.yaml"
 ACME = "11111111-1111-4111-8111-111111111111"
