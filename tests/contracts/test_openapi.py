@@ -29,6 +29,10 @@ pytestmark = pytest.mark.uncounted
 CASES = 8
 """For each operation, with data that fit the description and again with data that do not: 2,000 in all."""
 
+# What does not fit is refused before a database hears of it; what of it might get there, test_bad_input.py
+# sends to all of them. Making it up takes most of the time.
+MODES = [GenerationMode.POSITIVE, pytest.param(GenerationMode.NEGATIVE, marks=pytest.mark.once)]
+
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
 CALLERS = ("alice (admin of Acme)", "bob (owner at Acme)")
 
@@ -53,7 +57,7 @@ def tenants(db: None) -> Iterator[Tenants]:
             signal.connect(close_old_connections)
 
 
-@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.value)
 def test_no_made_up_request_makes_the_api_fail_or_break_its_word(tenants, mode):
     description = SchemaGenerator().get_schema(request=None, public=True)
     schema = schemathesis.openapi.from_dict(description, config=SchemathesisConfig())
