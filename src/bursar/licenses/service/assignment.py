@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -19,6 +19,7 @@ from bursar.events.licenses import (
     LicenseAssigned,
 )
 from bursar.events.subsidy_requests import LicenseRequestApproved
+from bursar.identity import api as identity
 from bursar.lib import clock, emails, sets
 from bursar.lib.outcomes import Refusal
 from bursar.licenses import models
@@ -170,10 +171,12 @@ def _fulfil_on_plan(
     held = dict(holds.values_list("pk", "email"))
     # A hold goes along when its person gets another address; the event cannot.
     approvals = [replace(each, email=held.get(each.approval_uuid, each.email)) for each in facts]
-    kept = {
-        email: each.pk
-        for email, each in seats.live_licenses(plan, {each.email for each in approvals}).items()
-    }
+    kept = _kept(plan, approvals)
+    lost = [each for each in approvals if each.approval_uuid not in held and each.email not in kept]
+    if lost:  # nor does it know where a license has gone that was there already, or used the hold
+        found = _at_current_addresses(lost)
+        approvals = [found.get(each.approval_uuid, each) for each in approvals]
+        kept |= _kept(plan, found.values())
     unavailable = seats.unavailable_reason(plan, moment)
     to_take = {each.email for each in approvals if each.approval_uuid in held and each.email not in kept}
     taken = {} if unavailable else _take_seats(plan, to_take, by=by, at=moment)
@@ -198,6 +201,24 @@ def _fulfil_on_plan(
             )
     outbox.record(LICENSES_ASSIGNED, key=str(plan.pk), facts=assigned, by=by)
     outbox.record(ASSIGNMENTS_REFUSED, key=str(plan.pk), facts=refused, by=by)
+
+
+def _kept(plan: models.Plan, approvals: Iterable[LicenseRequestApproved]) -> dict[str, UUID]:
+    """The live licenses of the plan that are at these addresses already."""
+    live = seats.live_licenses(plan, {each.email for each in approvals})
+    return {email: each.pk for email, each in live.items()}
+
+
+def _at_current_addresses(
+    approvals: Sequence[LicenseRequestApproved],
+) -> dict[UUID, LicenseRequestApproved]:
+    """The approvals whose learners have confirmed an address, each with that of now. One query."""
+    people = identity.find_people_by_lms_user_id({each.lms_user_id for each in approvals})
+    return {
+        each.approval_uuid: replace(each, email=people[each.lms_user_id].email)
+        for each in approvals
+        if each.lms_user_id in people and people[each.lms_user_id].is_confirmed
+    }
 
 
 def _refused(plan: models.Plan, approval: LicenseRequestApproved, code: str) -> AssignmentRefused:

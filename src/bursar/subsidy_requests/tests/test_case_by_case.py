@@ -8,6 +8,7 @@ import pytest
 from django.db import transaction
 
 from bursar.events.subsidy_requests import LICENSE_REQUESTS_APPROVED, LicenseRequestApproved
+from bursar.identity import api as identity
 from bursar.jobs import api as jobs
 from bursar.lib import clock
 from bursar.licenses import api as licenses
@@ -66,6 +67,24 @@ def test_who_holds_a_live_license_of_the_plan_is_approved_with_it(
     assert request_of(requests["bob"]).state == State.APPROVED
     assert request_of(requests["bob"]).license_uuid == held.license_uuid
     assert licenses.count_by_status(plan.uuid) == {Status.ASSIGNED: 1}
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+def test_who_gets_another_address_before_the_license_is_assigned_is_approved_with_the_license_they_hold(
+    acme: Organization, requests: dict[str, UUID], drain: Drain, is_held: bool
+) -> None:
+    plan = acme.plan(free=1)
+    if is_held:  # the seat is used by hand
+        approve(plan, requests["bob"])
+    (held,) = licenses.assign(plan_uuid=plan.uuid, addresses=[BOB.email], by=None)
+    if not is_held:  # no seat is needed
+        approve(plan, requests["bob"])
+
+    identity.change_person(lms_user_id=BOB.lms_user_id, email="robert@acme.test", is_confirmed=True, by=None)
+    drain()
+
+    assert request_of(requests["bob"]).state == State.APPROVED
+    assert request_of(requests["bob"]).license_uuid == held.license_uuid
 
 
 def test_a_live_license_of_another_plan_is_no_obstacle(
