@@ -96,5 +96,6 @@ JOB_KINDS: tuple[JobKind, ...] = (
         describe=subsidy_requests.describe_request,
         roles=(ADMIN, OPERATOR),
         csv_columns=_OF_REQUESTS,
+        free_texts=("reason",),
     ),
 )

@@ -6,7 +6,8 @@ Contexts above name the kinds of jobs that they do; ``config/jobs.py`` lists the
 from datetime import timedelta
 
 from bursar.jobs import models
-from bursar.jobs.data import ENDED
+from bursar.jobs.data import ENDED, JobState
+from bursar.jobs.ending import without_free_texts
 from bursar.jobs.reading import (
     count_failed,
     find_job,
@@ -40,9 +41,16 @@ __all__ = [
 
 
 def purge() -> None:
-    """Deletes the items and results of jobs that ended 90 days ago. The jobs stay, with their counts."""
+    """Deletes the items and results of jobs that ended 90 days ago. The jobs stay, with their counts.
+
+    Effects: three statements, and one for each job of which something failed.
+    """
     moment = clock.now()
     old = models.Job.objects.filter(state__in=ENDED, finished_at__lt=moment - KEPT, purged_at=None)
-    uuids = list(old.values_list("pk", flat=True))
+    rows = list(old)
+    uuids = [row.pk for row in rows]
     models.Chunk.objects.filter(job__in=uuids).delete()
+    for row in rows:
+        if row.state == JobState.FAILED:
+            models.Job.objects.filter(pk=row.pk).update(parameters=without_free_texts(row))
     models.Job.objects.filter(pk__in=uuids).update(purged_at=moment)

@@ -103,7 +103,9 @@ class JobKind:
     result says of its item, for items that were never done. Where results have a ``row``, they are shown in
     that order. ``roles`` are those that may look, cancel and download, for the job's customer.
     ``csv_columns`` are pairs of a key of the results and a header. ``on_end`` is called in the transaction
-    that ends the job: once, unless an operator tries again what failed.
+    that ends the job: once, unless an operator tries again what failed. ``free_texts`` are parameters that
+    somebody wrote and that may name people: they go with the end of the job, or with its results if some
+    of it failed and may be tried again.
     """
 
     name: str
@@ -113,6 +115,7 @@ class JobKind:
     roles: tuple[str, ...]
     csv_columns: tuple[tuple[str, str], ...]
     on_end: Callable[[Job], None] = lambda job: None
+    free_texts: tuple[str, ...] = ()
 
 
 class JobNotFound(NotFoundError):

@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Collection, Sequence
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -85,7 +86,15 @@ def _end(job_uuid: UUID) -> None:
         row.state = JobState.FAILED if State.FAILED in states else JobState.DONE
     row.counts = dict(counts)
     row.finished_at = clock.now()
-    row.save(update_fields=["state", "counts", "finished_at"])
     kind = find_kind(row.kind)
+    if row.state != JobState.FAILED:
+        row.parameters = without_free_texts(row)
+    row.save(update_fields=["state", "counts", "finished_at", "parameters"])
     if kind is not None:
         kind.on_end(get_job(job_uuid))
+
+
+def without_free_texts(row: models.Job) -> dict[str, Any]:
+    """The job's parameters, but for those in which somebody may be named."""
+    kind = find_kind(row.kind)
+    return {name: value for name, value in row.parameters.items() if not kind or name not in kind.free_texts}

@@ -12,7 +12,7 @@ from bursar.lib.fields import ExactCharField
 class Job(models.Model):
     """Long work of one customer. How far it is stands in its chunks.
 
-    .. no_pii: The parameters are the kind's, and name nobody.
+    .. no_pii: The parameters are the kind's; free texts among them go when nothing is left to be done.
     """
 
     uuid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -42,13 +42,14 @@ class Desk:
             (ADMIN, OPERATOR),
             (("number", "number"), ("outcome", "what"), ("email", "e-mail")),
             self.ended.append,
+            free_texts=("note",),
         )
 
     def start(self, *chunks: Sequence[int], customer_uuid=ACME, by=ALICE.lms_user_id):  # type: ignore[no-untyped-def]
         return jobs.start(
             kind="test.double",
             customer_uuid=customer_uuid,
-            parameters={"colour": "red"},
+            parameters={"colour": "red", "note": "for Bob"},
             chunks=[[[number] for number in chunk] for chunk in chunks],
             by=by,
         )

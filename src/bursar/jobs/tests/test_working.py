@@ -344,6 +344,19 @@ def test_results_are_kept_for_ninety_days_and_the_job_for_ever(desk):
         Chunk.objects.get(job=job_uuid)
 
 
+def test_free_texts_go_with_the_job_or_with_the_results_if_some_of_it_failed(desk):
+    done, failed = desk.start([2]), desk.start([1])
+    desk.poison = {1}
+
+    try_for_ever()
+
+    assert jobs.get_job(done).parameters == {"colour": "red"}
+    assert jobs.get_job(failed).parameters == {"colour": "red", "note": "for Bob"}
+    models.Job.objects.update(finished_at=clock.now() - timedelta(days=91))
+    jobs.purge()
+    assert jobs.get_job(failed).parameters == {"colour": "red"}
+
+
 def test_a_chunk_costs_three_statements_whatever_its_size(desk):
     counts = []
     for size in (1, 1000):
