@@ -292,6 +292,9 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "RequestState": "bursar.subsidy_requests.rest.schemas.STATES"
+    },  # jobs have some, too
     # The pages would ask an outside host to check the description, were it not for validatorUrl.
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "tagsSorter": "alpha", "validatorUrl": None},
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,7 +15,7 @@ from bursar.outbox.api import idempotent
 from bursar.subsidy_requests import wire
 from bursar.subsidy_requests.data import DECLINE_REASON_MAX_LENGTH, MAX_BATCH, Approval, Decline, SubsidyType
 from bursar.subsidy_requests.rest.permissions import check_admin
-from bursar.subsidy_requests.rest.shared import REFUSED, RequestsView, customer_of_body, validated
+from bursar.subsidy_requests.rest.shared import RequestsView, customer_of_body, validated
 from bursar.subsidy_requests.service import answers
 from bursar.subsidy_requests.service.answers import Answered
 
@@ -84,13 +83,7 @@ class DeclineSerializer(NoSerializer, ListedSerializer):
 class ApproveView(RequestsView):
     """Saying yes."""
 
-    @extend_schema(
-        parameters=_OUTCOMES,
-        responses={
-            200: OpenApiResponse(OpenApiTypes.ANY, "The requests that are pending now."),
-            422: REFUSED,
-        },
-    )
+    @extend_schema(parameters=_OUTCOMES)
     @idempotent
     def post(self, request: Request) -> Response:
         """From one plan or coupon, all or none: it is kept back at once, assigning follows in the background.
@@ -112,14 +105,7 @@ class ApproveView(RequestsView):
 class DeclineView(RequestsView):
     """Saying no."""
 
-    @extend_schema(
-        parameters=_OUTCOMES,
-        request=DeclineSerializer,
-        responses={
-            200: OpenApiResponse(OpenApiTypes.ANY, "The requests that are declined now."),
-            422: REFUSED,
-        },
-    )
+    @extend_schema(parameters=_OUTCOMES, request=DeclineSerializer)
     @idempotent
     def post(self, request: Request) -> Response:
         """Approved and pending requests cannot be declined; one of them refuses the whole set."""

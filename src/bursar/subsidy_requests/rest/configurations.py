@@ -1,6 +1,6 @@
 """What customers have configured about requests, over HTTP."""
 
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -26,13 +26,13 @@ from bursar.subsidy_requests.data import (
     SubsidyType,
     UnknownCustomer,
 )
+from bursar.subsidy_requests.rest import schemas
 from bursar.subsidy_requests.rest.permissions import LEARN_OR_ADMINISTER, check_admin
-from bursar.subsidy_requests.rest.shared import customer_of_body, uuid_filter
+from bursar.subsidy_requests.rest.shared import PAGING, customer_of_body, uuid_filter
 from bursar.subsidy_requests.service import configuration as configurations
 from bursar.subsidy_requests.service import reads
 
 _NOT_FOUND = "No SubsidyRequestCustomerConfiguration matches the given query."
-_ONE = OpenApiResponse(OpenApiTypes.OBJECT, "The configuration.")
 _NOT_AVAILABLE = OpenApiResponse(
     OpenApiTypes.OBJECT, "Nothing on this site can pay in this way; nothing was changed."
 )
@@ -68,8 +68,6 @@ class NewConfigurationSerializer(ConfigurationChangeSerializer):
 class ConfigurationsView(APIView):
     """The list of configurations, and a new one."""
 
-    page_size: ClassVar[int] = 100
-
     @extend_schema(
         summary="List configurations of requests",
         tags=["requests"],
@@ -77,10 +75,9 @@ class ConfigurationsView(APIView):
             OpenApiParameter("enterprise_customer_uuid", OpenApiTypes.UUID),
             OpenApiParameter("subsidy_requests_enabled", bool),
             OpenApiParameter("subsidy_type", str),
-            OpenApiParameter("page", int),
-            OpenApiParameter("page_size", int),
+            *PAGING,
         ],
-        responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "A page of configurations.")},
+        responses=schemas.ConfigurationsPageSerializer,
     )
     def get(self, request: Request) -> Response:
         """Those of the customers at which you learn or which you administer."""
@@ -101,8 +98,8 @@ class ConfigurationsView(APIView):
         tags=["requests"],
         request=NewConfigurationSerializer,
         responses={
-            201: _ONE,
-            400: OpenApiResponse(OpenApiTypes.OBJECT, "What to mend, by field."),
+            201: schemas.ConfigurationSerializer,
+            400: schemas.INVALID_FIELDS,
             422: _NOT_AVAILABLE,
         },
     )
@@ -129,7 +126,9 @@ class ConfigurationView(APIView):
     """What one customer has configured."""
 
     @extend_schema(
-        summary="Read a customer's configuration of requests", tags=["requests"], responses={200: _ONE}
+        summary="Read a customer's configuration of requests",
+        tags=["requests"],
+        responses=schemas.ConfigurationSerializer,
     )
     def get(self, request: Request, customer_uuid: UUID) -> Response:
         """Missing and foreign look the same."""
@@ -143,8 +142,8 @@ class ConfigurationView(APIView):
         tags=["requests"],
         request=ConfigurationChangeSerializer,
         responses={
-            200: _ONE,
-            400: OpenApiResponse(OpenApiTypes.OBJECT, "What to mend, by field."),
+            200: schemas.ConfigurationSerializer,
+            400: schemas.INVALID_FIELDS,
             422: _NOT_AVAILABLE,
         },
     )

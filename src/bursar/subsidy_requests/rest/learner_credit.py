@@ -10,6 +10,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from bursar.lib.rest import PageNumbers
+from bursar.subsidy_requests.rest import schemas
+from bursar.subsidy_requests.rest.shared import PAGING
 from bursar.subsidy_requests.rest.views import administered_customer
 
 _CUSTOMER = "enterprise_customer_uuid"
@@ -21,12 +23,8 @@ class LearnerCreditRequestsView(APIView):
     @extend_schema(
         summary="List learner credit requests",
         tags=["requests"],
-        parameters=[
-            OpenApiParameter(_CUSTOMER, OpenApiTypes.UUID),
-            OpenApiParameter("page", int),
-            OpenApiParameter("page_size", int),
-        ],
-        responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "A page without rows.")},
+        parameters=[OpenApiParameter(_CUSTOMER, OpenApiTypes.UUID), *PAGING],
+        responses=schemas.CreditRequestsPageSerializer,
     )
     def get(self, request: Request) -> Response:
         """It is always empty: there are no budgets here."""
@@ -41,12 +39,7 @@ class LearnerCreditOverviewView(APIView):
         summary="Count learner credit requests by state",
         tags=["requests"],
         parameters=[OpenApiParameter(_CUSTOMER, OpenApiTypes.UUID, required=True)],
-        responses={
-            200: OpenApiResponse(
-                {"type": "array", "items": {"type": "object", "additionalProperties": {}}},
-                "No state has any.",
-            )
-        },
+        responses={200: OpenApiResponse(schemas.StateCountSerializer(many=True), "No state has any.")},
     )
     def get(self, request: Request) -> Response:
         """For administrators. There are none."""

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,11 +18,11 @@ from bursar.subsidy_requests.rest.answers import (
     PlanSerializer,
     admin_of_body,
 )
-from bursar.subsidy_requests.rest.shared import REFUSED, RequestsView, validated
+from bursar.subsidy_requests.rest.schemas import INVALID, REFUSED
+from bursar.subsidy_requests.rest.shared import RequestsView, validated
 from bursar.subsidy_requests.service import matching
 from bursar.subsidy_requests.service.matching import Started
 
-_INVALID = OpenApiResponse(OpenApiTypes.STR, "What to mend, in one sentence.")
 _MAX_LENGTH = 255
 
 
@@ -113,7 +112,7 @@ class AnsweringSerializer(serializers.Serializer[Any]):
     count = serializers.IntegerField(help_text="How many requests match.")
 
 
-_RESPONSES = {202: AnsweringSerializer, 400: _INVALID, 422: REFUSED}
+_RESPONSES = {202: AnsweringSerializer, 400: INVALID, 422: REFUSED}
 
 
 class ApproveMatchingView(RequestsView):

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -22,10 +22,6 @@ from bursar.subsidy_requests.rest.permissions import ADMINISTER
 from bursar.subsidy_requests.service import reads
 from bursar.subsidy_requests.service.kinds import Kind
 
-REFUSED = OpenApiResponse(
-    OpenApiTypes.STR, "Refused; nothing was changed. The header Bursar-Error-Code has the code."
-)
-
 FILTERS = [
     OpenApiParameter("state", str, description="One or more, separated by commas."),
     OpenApiParameter("search", str, description="Parts of an address, all of which must occur."),
@@ -33,6 +29,13 @@ FILTERS = [
     OpenApiParameter("course_id", str),
     OpenApiParameter("uuid", OpenApiTypes.UUID),
 ]
+PAGING = [
+    OpenApiParameter("page", int),
+    OpenApiParameter("page_size", int, description="At most 500."),
+]
+ORDERING = OpenApiParameter(
+    "ordering", str, description="Keys of the rows, separated by commas, with - in front for descending."
+)
 
 
 class InvalidBody(InvalidInputError):

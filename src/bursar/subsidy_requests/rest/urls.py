@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from bursar.subsidy_requests.rest import answers, configurations, learner_credit, matching, views
+from bursar.subsidy_requests.rest import answers, configurations, learner_credit, matching, schemas, views
 from bursar.subsidy_requests.rest.shared import RequestsView, of_kind
 from bursar.subsidy_requests.service.kinds import COUPON_CODES, LICENSES, Kind
 
@@ -18,28 +18,39 @@ def _paths(kind: Kind, words: str) -> list[URLPattern]:
 
     new, approve = views.NEW_BODIES[kind.subsidy_type], answers.APPROVE_BODIES[kind.subsidy_type]
     approve_matching = matching.APPROVE_BODIES[kind.subsidy_type]
+    shapes = schemas.SHAPES[kind.subsidy_type]
+    asked = {201: shapes.row, 400: schemas.INVALID_FIELDS, 422: schemas.REFUSED}
+    answered = {200: shapes.answered, 400: schemas.INVALID, 422: schemas.REFUSED}
     return [
         at(
             "",
             "",
             views.ListView,
-            get={"summary": f"List {words} requests"},
-            post={"summary": f"Ask for a {words}", "request": new},
+            get={"summary": f"List {words} requests", "responses": shapes.page},
+            post={"summary": f"Ask for a {words}", "request": new, "responses": asked},
         ),
         at("overview/", "-overview", views.OverviewView, get={"summary": f"Count {words} requests by state"}),
         at(
             "capacity/",
             "-capacity",
             views.CapacityView,
-            get={"summary": f"Compare waiting {words} requests with what is free"},
+            get={
+                "summary": f"Compare waiting {words} requests with what is free",
+                "responses": {200: shapes.capacity, 422: schemas.REFUSED},
+            },
         ),
         at(
             "approve/",
             "-approve",
             answers.ApproveView,
-            post={"summary": f"Approve {words} requests", "request": approve},
+            post={"summary": f"Approve {words} requests", "request": approve, "responses": answered},
         ),
-        at("decline/", "-decline", answers.DeclineView, post={"summary": f"Decline {words} requests"}),
+        at(
+            "decline/",
+            "-decline",
+            answers.DeclineView,
+            post={"summary": f"Decline {words} requests", "responses": answered},
+        ),
         at(
             "approve-matching/",
             "-approve-matching",
@@ -56,7 +67,7 @@ def _paths(kind: Kind, words: str) -> list[URLPattern]:
             "<uuid:request_uuid>/",
             "-one",
             views.DetailView,
-            get={"summary": f"Read a {words} request"},
+            get={"summary": f"Read a {words} request", "responses": shapes.row},
             delete={"summary": f"Withdraw your {words} request"},
         ),
         at(

@@ -17,10 +17,12 @@ from bursar.lib.rest import PageNumbers, UuidField, body_of, parse_uuid
 from bursar.outbox.api import idempotent
 from bursar.subsidy_requests import models, wire
 from bursar.subsidy_requests.data import MayNotRequest, NewRequest, SubsidyType
+from bursar.subsidy_requests.rest import schemas
 from bursar.subsidy_requests.rest.permissions import check_admin, check_learner_or_admin
 from bursar.subsidy_requests.rest.shared import (
     FILTERS,
-    REFUSED,
+    ORDERING,
+    PAGING,
     RequestsView,
     customer_of_body,
     filtered,
@@ -67,18 +69,7 @@ NEW_BODIES: Mapping[SubsidyType, type[serializers.Serializer[Any]]] = {
 class ListView(RequestsView):
     """The list of requests, and asking."""
 
-    @extend_schema(
-        parameters=[
-            _CUSTOMER,
-            *FILTERS,
-            OpenApiParameter(
-                "ordering", str, description="A key of the rows, with - in front for descending."
-            ),
-            OpenApiParameter("page", int),
-            OpenApiParameter("page_size", int, description="At most 500."),
-        ],
-        responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "A page of requests.")},
-    )
+    @extend_schema(parameters=[_CUSTOMER, *FILTERS, ORDERING, *PAGING])
     def get(self, request: Request) -> Response:
         """Your own and those of the customers you administer, the newest first."""
         customer_uuid = uuid_filter(request, "enterprise_customer_uuid")
@@ -88,7 +79,6 @@ class ListView(RequestsView):
         page = pages.paginate_queryset(self._ordered(rows, request).values_list(*columns), request, view=self)
         return pages.get_paginated_response(wire.request_rows(self.kind, page or []))
 
-    @extend_schema(responses={201: OpenApiResponse(OpenApiTypes.OBJECT, "The request."), 422: REFUSED})
     @idempotent
     def post(self, request: Request) -> Response:
         """The customer's administrators answer it. You get a mail that it has arrived."""
@@ -125,13 +115,12 @@ class ListView(RequestsView):
 class DetailView(RequestsView):
     """One request."""
 
-    @extend_schema(responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "The request.")})
     def get(self, request: Request, request_uuid: UUID) -> Response:
         """Your own, or one of a customer you administer."""
         found = reads.get_visible(visible(self.kind, request), request_uuid)
         return Response(wire.subsidy_request(self.kind, found))
 
-    @extend_schema(responses={204: OpenApiResponse(description="Withdrawn."), 422: REFUSED})
+    @extend_schema(responses={204: OpenApiResponse(description="Withdrawn."), 422: schemas.REFUSED})
     def delete(self, request: Request, request_uuid: UUID) -> Response:
         """As long as nobody has answered it."""
         caller = identity.get_caller(request)
@@ -142,7 +131,7 @@ class DetailView(RequestsView):
 class HistoryView(RequestsView):
     """The story of one request."""
 
-    @extend_schema(responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "Its lines, oldest first.")})
+    @extend_schema(responses=schemas.StorySerializer)
     def get(self, request: Request, request_uuid: UUID) -> Response:
         """Who did what to the request and to what was assigned, when, and which mails were sent."""
         found = reads.get_visible(visible(self.kind, request), request_uuid)
@@ -159,8 +148,8 @@ class OverviewView(RequestsView):
         ],
         responses={
             200: OpenApiResponse(
-                {"type": "array", "items": {"type": "object", "additionalProperties": {}}},
-                "State and count, the most frequent first; a state without requests is not listed.",
+                schemas.StateCountSerializer(many=True),
+                "The most frequent state first; one without requests is not listed.",
             )
         },
     )
@@ -175,13 +164,7 @@ class CapacityView(RequestsView):
     """How many requests wait, and how much there is to give."""
 
     @extend_schema(
-        parameters=[OpenApiParameter("enterprise_customer_uuid", OpenApiTypes.UUID, required=True)],
-        responses={
-            200: OpenApiResponse(
-                OpenApiTypes.OBJECT, "How many wait, how much is free, and how many more are needed."
-            ),
-            422: REFUSED,
-        },
+        parameters=[OpenApiParameter("enterprise_customer_uuid", OpenApiTypes.UUID, required=True)]
     )
     def get(self, request: Request) -> Response:
         """For administrators: ``unmet`` says how many requests cannot be met with what is there now."""
