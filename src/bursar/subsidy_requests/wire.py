@@ -53,6 +53,17 @@ SORTABLE: Mapping[SubsidyType, Mapping[str, str]] = {
 """What ``ordering`` may name; anything else is ignored, as the wire has it."""
 
 
+CONFIGURATION_COLUMNS: Mapping[str, str] = {
+    "enterprise_customer_uuid": "customer_uuid",
+    "subsidy_requests_enabled": "is_enabled",
+    "subsidy_type": "subsidy_type",
+    "changed_by_lms_user_id": "changed_by",
+    "digest": "digest",
+    "modified": "modified_at",
+}
+"""Our column for each key of a configuration, which ``ordering`` may name; the last two are our own."""
+
+
 def subsidy_request(kind: Kind, row: models.SubsidyRequest) -> dict[str, Any]:
     """One request."""
     return {key: getattr(row, column) for key, column in REQUEST_COLUMNS[kind.subsidy_type].items()}
@@ -89,15 +100,8 @@ def capacity(kind: Kind, found: Capacity) -> dict[str, Any]:
 
 
 def configuration(row: models.Configuration) -> dict[str, Any]:
-    """What a customer has configured; the last two keys are our own."""
-    return {
-        "enterprise_customer_uuid": row.customer_uuid,
-        "subsidy_requests_enabled": row.is_enabled,
-        "subsidy_type": row.subsidy_type,
-        "changed_by_lms_user_id": row.changed_by,
-        "digest": row.digest,
-        "modified": row.modified_at,
-    }
+    """What a customer has configured."""
+    return {key: getattr(row, column) for key, column in CONFIGURATION_COLUMNS.items()}
 
 
 def story_line(line: StoryLine) -> dict[str, Any]:

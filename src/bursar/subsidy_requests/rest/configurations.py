@@ -28,7 +28,7 @@ from bursar.subsidy_requests.data import (
 )
 from bursar.subsidy_requests.rest import schemas
 from bursar.subsidy_requests.rest.permissions import LEARN_OR_ADMINISTER, check_admin
-from bursar.subsidy_requests.rest.shared import PAGING, customer_of_body, uuid_filter
+from bursar.subsidy_requests.rest.shared import ORDERING, PAGING, customer_of_body, ordered, uuid_filter
 from bursar.subsidy_requests.service import configuration as configurations
 from bursar.subsidy_requests.service import reads
 
@@ -75,6 +75,7 @@ class ConfigurationsView(APIView):
             OpenApiParameter("enterprise_customer_uuid", OpenApiTypes.UUID),
             OpenApiParameter("subsidy_requests_enabled", bool),
             OpenApiParameter("subsidy_type", str),
+            ORDERING,
             *PAGING,
         ],
         responses=schemas.ConfigurationsPageSerializer,
@@ -89,6 +90,7 @@ class ConfigurationsView(APIView):
             rows = rows.filter(is_enabled=params["subsidy_requests_enabled"].lower() == "true")
         if params.get("subsidy_type"):
             rows = rows.filter(subsidy_type=params["subsidy_type"])
+        rows = ordered(rows, request, wire.CONFIGURATION_COLUMNS, default="customer_uuid")
         pages = PageNumbers()
         page = pages.paginate_queryset(rows, request, view=self)
         return pages.get_paginated_response([wire.configuration(row) for row in page or []])

@@ -1,9 +1,10 @@
 """What the views of requests share. Contract: requests 3.3 and 3.5."""
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import serializers
@@ -36,6 +37,9 @@ PAGING = [
 ORDERING = OpenApiParameter(
     "ordering", str, description="Keys of the rows, separated by commas, with - in front for descending."
 )
+
+
+RowT = TypeVar("RowT", bound=Model)
 
 
 class InvalidBody(InvalidInputError):
@@ -91,6 +95,18 @@ def filtered(rows: QuerySet[models.SubsidyRequest], request: Request) -> QuerySe
     if states:
         rows = rows.filter(state__in=states)
     return reads.searched(rows, params.get("search", ""))
+
+
+def ordered(
+    rows: QuerySet[RowT], request: Request, columns: Mapping[str, str], *, default: str
+) -> QuerySet[RowT]:
+    """In the order that the query asks for, by these names of columns; what else it names is ignored."""
+    wanted = []
+    for name in request.query_params.get("ordering", "").split(","):
+        column = columns.get(name.strip().removeprefix("-"))
+        if column is not None:
+            wanted.append(f"-{column}" if name.strip().startswith("-") else column)
+    return rows.order_by(*(wanted or [default]), "pk")
 
 
 def uuid_filter(request: Request, name: str) -> UUID | None:

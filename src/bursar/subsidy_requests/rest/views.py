@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -15,7 +14,7 @@ from rest_framework.response import Response
 from bursar.identity import api as identity
 from bursar.lib.rest import PageNumbers, UuidField, body_of, parse_uuid
 from bursar.outbox.api import idempotent
-from bursar.subsidy_requests import models, wire
+from bursar.subsidy_requests import wire
 from bursar.subsidy_requests.data import MayNotRequest, NewRequest, SubsidyType
 from bursar.subsidy_requests.rest import schemas
 from bursar.subsidy_requests.rest.permissions import check_admin, check_learner_or_admin
@@ -26,6 +25,7 @@ from bursar.subsidy_requests.rest.shared import (
     RequestsView,
     customer_of_body,
     filtered,
+    ordered,
     uuid_filter,
     visible,
 )
@@ -74,9 +74,12 @@ class ListView(RequestsView):
         """Your own and those of the customers you administer, the newest first."""
         customer_uuid = uuid_filter(request, "enterprise_customer_uuid")
         rows = filtered(visible(self.kind, request, of_customer=customer_uuid), request)
-        columns = wire.REQUEST_COLUMNS[self.kind.subsidy_type].values()
+        subsidy_type = self.kind.subsidy_type
+        rows = ordered(rows, request, wire.SORTABLE[subsidy_type], default="-created_at")
         pages = PageNumbers()
-        page = pages.paginate_queryset(self._ordered(rows, request).values_list(*columns), request, view=self)
+        page = pages.paginate_queryset(
+            rows.values_list(*wire.REQUEST_COLUMNS[subsidy_type].values()), request, view=self
+        )
         return pages.get_paginated_response(wire.request_rows(self.kind, page or []))
 
     @idempotent
@@ -100,16 +103,6 @@ class ListView(RequestsView):
         )
         made = creation.ask(wanted, by=caller.lms_user_id)
         return Response(wire.subsidy_request(self.kind, made), status=201)
-
-    def _ordered(
-        self, rows: QuerySet[models.SubsidyRequest], request: Request
-    ) -> QuerySet[models.SubsidyRequest]:
-        wanted = []
-        for name in request.query_params.get("ordering", "").split(","):
-            column = wire.SORTABLE[self.kind.subsidy_type].get(name.removeprefix("-"))
-            if column is not None:
-                wanted.append(f"-{column}" if name.startswith("-") else column)
-        return rows.order_by(*(wanted or ["-created_at"]), "uuid")
 
 
 class DetailView(RequestsView):

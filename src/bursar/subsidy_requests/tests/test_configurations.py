@@ -1,5 +1,6 @@
 """What customers configure about requests."""
 
+from bursar.subsidy_requests.data import SubsidyType
 from tests.cast import ALICE, BOB, CAROL, NOWHERE, OLGA, Client, Organization
 
 CONFIGURATIONS = "/api/v1/customer-configurations/"
@@ -45,3 +46,18 @@ def test_an_administrator_changes_one_field_alone(acme: Organization, client_of:
     assert client_of(OLGA).patch(f"{CONFIGURATIONS}{NOWHERE}/", {}).status_code == 404  # the peer: 500
     bad = client_of(ALICE).patch(path, {"subsidy_type": "budget"})
     assert (bad.status_code, list(bad.json())) == (400, ["subsidy_type"])
+
+
+def test_configurations_come_in_the_order_that_is_asked_for(
+    acme: Organization, globex: Organization, client_of: Client
+) -> None:
+    acme.takes_requests()
+    globex.takes_requests(of=SubsidyType.COUPON, enabled=False)
+
+    def types(ordering: str) -> list[str]:
+        page = client_of(OLGA).get(CONFIGURATIONS, {"ordering": ordering}).json()
+        return [each["subsidy_type"] for each in page["results"]]
+
+    assert types("subsidy_type") == ["coupon", "license"]
+    assert types("-subsidy_type") == ["license", "coupon"]
+    assert types("password, subsidy_requests_enabled") == ["coupon", "license"]  # what is unknown is ignored
