@@ -2,20 +2,17 @@
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from bursar.identity import api as identity
 from bursar.lib.rest import UuidField, parse_flag
 from bursar.outbox.api import idempotent
 from bursar.subsidy_requests import wire
 from bursar.subsidy_requests.data import DECLINE_REASON_MAX_LENGTH, MAX_BATCH, Approval, Decline, SubsidyType
-from bursar.subsidy_requests.rest.permissions import check_admin
-from bursar.subsidy_requests.rest.shared import RequestsView, customer_of_body, validated
+from bursar.subsidy_requests.rest.shared import RequestsView, admin_of_body, validated
 from bursar.subsidy_requests.service import answers
 from bursar.subsidy_requests.service.answers import Answered
 
@@ -120,14 +117,6 @@ class DeclineView(RequestsView):
             is_unlinking=body["unlink_users_from_enterprise"],
         )
         return answer(self, request, answers.decline(refusal, by=by))
-
-
-def admin_of_body(request: Request) -> int:
-    """The LMS user id of the caller, who administers the customer that the body names; else a 403."""
-    customer_uuid: UUID | None = customer_of_body(request)
-    caller = identity.get_caller(request)
-    check_admin(caller, customer_uuid)
-    return caller.lms_user_id
 
 
 def answer(view: RequestsView, request: Request, answered: Answered) -> Response:

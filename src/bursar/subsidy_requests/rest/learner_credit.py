@@ -11,8 +11,7 @@ from rest_framework.views import APIView
 
 from bursar.lib.rest import PageNumbers
 from bursar.subsidy_requests.rest import schemas
-from bursar.subsidy_requests.rest.shared import PAGING
-from bursar.subsidy_requests.rest.views import administered_customer
+from bursar.subsidy_requests.rest.shared import PAGING, administered_customer
 
 _CUSTOMER = "enterprise_customer_uuid"
 

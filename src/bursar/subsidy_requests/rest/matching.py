@@ -16,10 +16,9 @@ from bursar.subsidy_requests.rest.answers import (
     CouponSerializer,
     NoSerializer,
     PlanSerializer,
-    admin_of_body,
 )
 from bursar.subsidy_requests.rest.schemas import INVALID, REFUSED
-from bursar.subsidy_requests.rest.shared import RequestsView, validated
+from bursar.subsidy_requests.rest.shared import RequestsView, admin_of_body, validated
 from bursar.subsidy_requests.service import matching
 from bursar.subsidy_requests.service.matching import Started
 

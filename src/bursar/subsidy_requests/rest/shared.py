@@ -19,7 +19,7 @@ from bursar.lib.errors import DomainError, InvalidInputError
 from bursar.lib.rest import body_of, first_error, parse_uuid
 from bursar.subsidy_requests import models
 from bursar.subsidy_requests.data import RequestNotFound
-from bursar.subsidy_requests.rest.permissions import ADMINISTER
+from bursar.subsidy_requests.rest.permissions import ADMINISTER, check_admin
 from bursar.subsidy_requests.service import reads
 from bursar.subsidy_requests.service.kinds import Kind
 
@@ -124,6 +124,20 @@ def customer_of_body(request: Request) -> UUID | None:
     """The customer that the body names; None when it names none, which no permission allows."""
     value = body_of(request).get("enterprise_customer_uuid")
     return parse_uuid(value) if value else None
+
+
+def admin_of_body(request: Request) -> int:
+    """The LMS user id of the caller, who administers the customer that the body names; else a 403."""
+    caller = identity.get_caller(request)
+    check_admin(caller, customer_of_body(request))
+    return caller.lms_user_id
+
+
+def administered_customer(request: Request) -> UUID:
+    """The customer that the query names, which the caller administers; else a 403."""
+    value = request.query_params.get("enterprise_customer_uuid")
+    customer_uuid = parse_uuid(value) if value else None
+    return check_admin(identity.get_caller(request), customer_uuid)
 
 
 def validated(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:

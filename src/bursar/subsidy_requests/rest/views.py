@@ -12,17 +12,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from bursar.identity import api as identity
-from bursar.lib.rest import PageNumbers, UuidField, body_of, parse_uuid
+from bursar.lib.rest import PageNumbers, UuidField, body_of
 from bursar.outbox.api import idempotent
 from bursar.subsidy_requests import wire
 from bursar.subsidy_requests.data import MayNotRequest, NewRequest, SubsidyType
 from bursar.subsidy_requests.rest import schemas
-from bursar.subsidy_requests.rest.permissions import check_admin, check_learner_or_admin
+from bursar.subsidy_requests.rest.permissions import check_learner_or_admin
 from bursar.subsidy_requests.rest.shared import (
     FILTERS,
     ORDERING,
     PAGING,
     RequestsView,
+    administered_customer,
     customer_of_body,
     filtered,
     ordered,
@@ -163,10 +164,3 @@ class CapacityView(RequestsView):
         """For administrators: ``unmet`` says how many requests cannot be met with what is there now."""
         customer_uuid = administered_customer(request)
         return Response(wire.capacity(self.kind, reads.get_capacity(self.kind, customer_uuid)))
-
-
-def administered_customer(request: Request) -> UUID:
-    """The customer that the query names, which the caller administers; else a 403."""
-    value = request.query_params.get("enterprise_customer_uuid")
-    customer_uuid = parse_uuid(value) if value else None
-    return check_admin(identity.get_caller(request), customer_uuid)
