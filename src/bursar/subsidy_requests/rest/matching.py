@@ -65,7 +65,8 @@ class RequestFilterSerializer(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping) and (unknown := sorted(map(str, data.keys() - self.fields.keys()))):
-            raise serializers.ValidationError({unknown[0]: [_("There is no such condition.")]})
+            message = _("There is no such condition, but these: %(names)s.")
+            raise serializers.ValidationError({unknown[0]: [message % {"names": ", ".join(self.fields)}]})
         return super().to_internal_value(data)
 
     def validate_search(self, value: str) -> str:
@@ -77,7 +78,9 @@ class RequestFilterSerializer(serializers.Serializer[Any]):
 class MatchingSerializer(AnswerSerializer):
     """An answer to what matches."""
 
-    filter = RequestFilterSerializer(help_text="All of its conditions hold. {}: every request that waits.")
+    filter = RequestFilterSerializer(
+        help_text="All of its conditions hold. {}: every request that waits or is in error."
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "subsidy_request_uuids" in self.initial_data:

@@ -247,7 +247,7 @@ def _refuse_states(rows: Sequence[models.SubsidyRequest], refused: Collection[St
     for row in rows:
         if row.state in refused:
             raise NotAnswerable(
-                _("The request of %(email)s is %(state)s. Nothing was changed.")
+                _("The request of %(email)s is %(state)s. Leave it out; nothing was changed.")
                 % {"email": row.email, "state": row.state},
                 state=row.state,
                 request_uuid=row.pk,

@@ -93,7 +93,7 @@ def _choose(kind: Kind, customer_uuid: UUID, wanted: RequestFilter) -> list[Item
     matching = reads.searched(rows, wanted.search).order_by("created_at", "pk").values_list("pk", "email")
     items = [[row, str(pk), email] for row, (pk, email) in enumerate(matching, 1)]
     if not items:
-        raise NothingMatches(_("No request that waits for an answer matches."))
+        raise NothingMatches(_("No request matches that waits for an answer or is in error."))
     return items
 
 
