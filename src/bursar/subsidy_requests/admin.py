@@ -22,6 +22,7 @@ class SubsidyRequestAdmin(ReadOnlyHistoryAdmin):
         "email",
         "course_title",
         "state",
+        "is_removed",
         "error_code",
         "customer_uuid",
         "reviewed_at",

@@ -158,7 +158,7 @@ class Configuration(models.Model):
     digest_sent_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     modified_at = models.DateTimeField(auto_now=True)
-    history = tracked()
+    history = tracked(excluded_fields=["digest_sent_at"])
 
     class Meta:
         ordering = ("customer_uuid",)

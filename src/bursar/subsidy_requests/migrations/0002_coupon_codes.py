@@ -93,6 +93,10 @@ class Migration(migrations.Migration):
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
+        migrations.RemoveField(
+            model_name='historicalconfiguration',
+            name='digest_sent_at',
+        ),
         migrations.AddField(
             model_name='licenserequest',
             name='announced_at',

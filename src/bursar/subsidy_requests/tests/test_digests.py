@@ -181,6 +181,7 @@ def test_a_digest_reverts_no_change_and_is_none_itself(told_at_once: Organizatio
     assert after.pop("digest_sent_at") == LicenseRequest.objects.get().announced_at
     assert after == before
     assert (Configuration.history.count(), LicenseRequest.history.count()) == histories
+    assert not hasattr(Configuration.history.first(), "digest_sent_at")  # nobody's change, later on either
     assert LicenseRequest.objects.get().modified_at == modified_at
 
 
