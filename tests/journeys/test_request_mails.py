@@ -159,6 +159,18 @@ def test_who_waits_when_the_customer_pays_in_another_way_is_declined_and_told_if
     told = people.read(BOB)
     assert [each.subject for each in told] == [f"Your request for “{TITLE}” was declined"] * is_wanted
     assert all("pays for courses in another way now" in each.body for each in told)
+    assert all("You may ask again" in each.body for each in told)
+
+
+def test_nobody_is_told_to_ask_again_where_nothing_pays_any_more(plan: Plan, people: People) -> None:
+    people.ask(BOB)
+    people.read(BOB)
+
+    people.configure(subsidy_type=None, send_notification=True)
+
+    _subject, text = people.read_one(BOB)
+    assert "does not pay for requested courses any more" in text
+    assert "ask again" not in text
 
 
 # What administrators read

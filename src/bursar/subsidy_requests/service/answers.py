@@ -195,6 +195,7 @@ def write_declined(
     *,
     reason: str | None,
     is_unlinked: bool = False,
+    can_ask_again: bool = True,
     by: int | None,
 ) -> None:
     """Declines locked rows, in the caller's transaction; with a customer, the learners get a mail."""
@@ -207,7 +208,15 @@ def write_declined(
     columns = ("state", "decline_reason", "reviewed_at", "reviewer_lms_user_id")
     write(kind, rows, columns, by=by, reason="declined")
     if customer is not None:
-        mails.send_declined(kind, rows, customer, reason=reason, is_unlinked=is_unlinked, by=by)
+        mails.send_declined(
+            kind,
+            rows,
+            customer,
+            reason=reason,
+            is_unlinked=is_unlinked,
+            can_ask_again=can_ask_again,
+            by=by,
+        )
 
 
 def write(

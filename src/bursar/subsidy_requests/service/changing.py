@@ -66,6 +66,10 @@ def _decline_chunk(kind: Kind, customer_uuid: UUID, customer: Customer | None, *
     )
     rows = lock_chosen(kind, waiting, limit=sets.CHUNK)
     waiting_still = [row for row in rows if row.state in ANSWERABLE and not row.is_removed]
-    reason = _("Your organization pays for courses in another way now.")
-    write_declined(kind, waiting_still, customer, reason=reason, by=by)
+    if configuration.subsidy_type is None:
+        reason = _("Your organization does not pay for requested courses any more.")
+    else:
+        reason = _("Your organization pays for courses in another way now.")
+    can_ask_again = configuration.is_enabled and configuration.subsidy_type is not None
+    write_declined(kind, waiting_still, customer, reason=reason, can_ask_again=can_ask_again, by=by)
     return len(rows) == sets.CHUNK

@@ -45,14 +45,13 @@ def send_declined(
     customer: Customer,
     *,
     reason: str | None,
-    is_unlinked: bool = False,
+    is_unlinked: bool,
+    can_ask_again: bool,
     by: int | None,
 ) -> None:
     """An administrator said no, or the customer pays in another way now."""
-    notifications.send(
-        [_message("declined", kind, row, customer, reason=reason, is_unlinked=is_unlinked) for row in rows],
-        by=by,
-    )
+    why = {"reason": reason, "is_unlinked": is_unlinked, "can_ask_again": can_ask_again}
+    notifications.send([_message("declined", kind, row, customer, **why) for row in rows], by=by)
 
 
 def send_digest(

@@ -52,7 +52,7 @@ def test_what_waits_is_declined_with_the_reason_and_learners_hear_of_it_if_that_
 
     row = client_of(BOB).get(f"{licenses_pay.prefix}{bob}/").json()
     assert (row["state"], row["reviewer_lms_user_id"]) == ("declined", ALICE.lms_user_id)
-    assert "pays for courses in another way" in row["decline_reason"]
+    assert "does not pay for requested courses any more" in row["decline_reason"]
     assert declined_mails() == [BOB.email]
     story = client_of(BOB).get(f"{licenses_pay.prefix}{bob}/history/").json()["results"]
     assert ("declined", "alice") in [(line["event"], line["by_username"]) for line in story]
