@@ -29,7 +29,9 @@ class AnswerSerializer(serializers.Serializer[Any]):
     """What all answers have in common."""
 
     enterprise_customer_uuid = UuidField()
-    send_notification = serializers.BooleanField(default=False)
+    send_notification = serializers.BooleanField(
+        default=False, help_text="Whether the learners get a mail: of a yes, once it is assigned."
+    )
 
 
 class ListedSerializer(AnswerSerializer):
@@ -54,9 +56,15 @@ class NoSerializer(serializers.Serializer[Any]):
     """What all refusals have in common."""
 
     decline_reason = serializers.CharField(
-        required=False, allow_null=True, allow_blank=True, max_length=DECLINE_REASON_MAX_LENGTH
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=DECLINE_REASON_MAX_LENGTH,
+        help_text="The learners read it.",
     )
-    unlink_users_from_enterprise = serializers.BooleanField(default=False)
+    unlink_users_from_enterprise = serializers.BooleanField(
+        default=False, help_text="Whether the learners leave the customer as well, for good."
+    )
 
 
 class ApproveLicensesSerializer(PlanSerializer, ListedSerializer):
