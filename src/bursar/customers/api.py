@@ -2,8 +2,9 @@
 
 ``find_customers``, ``get_customer``, ``get_active_customer`` and ``find_customer_by_slug`` say who the
 customers are, ``find_links`` and ``is_linked`` who learns there. ``link_learners`` and ``make_admins``
-change that, and ``unlink_learners`` and ``leave`` take it back. ``create_invite_key``, ``list_invite_keys``,
-``switch_invite_key``, ``switch_universal_link`` and ``link_by_key`` are about links that people open.
+change that, and ``unlink_learners``, ``unlink_people`` and ``leave`` take it back. ``create_invite_key``,
+``list_invite_keys``, ``switch_invite_key``, ``switch_universal_link`` and ``link_by_key`` are about links
+that people open.
 ``enroll_in_bulk`` gets people into runs at a customer's expense, and ``rehearse_in_bulk`` says what it
 would do; ``end_sponsorships``, ``end_learner_sponsorships`` and ``cancel_fulfillment`` end it;
 with ``replace_licenses`` other licenses pay from then on.
@@ -38,7 +39,7 @@ from bursar.customers.service.organizations import (
 )
 from bursar.customers.service.renewing import replace_licenses
 from bursar.customers.service.switching import change_portals
-from bursar.customers.service.unlinking import leave, unlink_learners
+from bursar.customers.service.unlinking import leave, unlink_learners, unlink_people
 
 __all__ = [
     "cancel_fulfillment",
@@ -69,4 +70,5 @@ __all__ = [
     "switch_invite_key",
     "switch_universal_link",
     "unlink_learners",
+    "unlink_people",
 ]

@@ -53,6 +53,20 @@ def unlink_learners(
     return answers
 
 
+def unlink_people(
+    *, customer_uuid: UUID, lms_user_ids: Collection[int], is_relinkable: bool = True, by: int | None
+) -> frozenset[int]:
+    """Unlinks these people, whatever their addresses are by now; gives those who were linked until then.
+
+    What waits for addresses goes on waiting. ``is_relinkable`` and effects: as ``unlink_learners``.
+    """
+    unlinked: set[int] = set()
+    for chunk in sets.chunks(sorted(set(lms_user_ids))):
+        with transaction.atomic(durable=True):
+            unlinked |= _unlink_people(customer_uuid, chunk, is_relinkable=is_relinkable, by=by)
+    return frozenset(unlinked)
+
+
 @transaction.atomic(durable=True)
 def leave(*, customer_uuid: UUID, lms_user_id: int) -> None:
     """Unlinks the person, who may be linked again.

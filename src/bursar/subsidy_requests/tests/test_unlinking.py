@@ -73,6 +73,11 @@ def test_a_declined_learner_is_unlinked_for_good_and_reads_so(
     outbox.relay()
 
     assert Event.objects.count() == events
+    LearnerLink.objects.filter(pk=link.pk).update(is_linked=True)  # support brings him back
+    Delivery.objects.update(state=Delivery.State.WAITING, next_attempt_at=clock.now())
+    outbox.relay()
+    assert LearnerLink.objects.get(pk=link.pk).is_linked
+    LearnerLink.objects.filter(pk=link.pk).update(is_linked=False)
     customers.link_learners(customer_uuid=acme.uuid, emails=[BOB.email], by=None)
     assert roles(BOB, acme) == set()
 
