@@ -17,13 +17,20 @@ import pytest_django
 from drf_spectacular.generators import SchemaGenerator
 
 from tests import cast
-from tests.architecture.calls import CALLS, PLACEHOLDERS, Call, send
+from tests.architecture import calls
+from tests.architecture.calls import PLACEHOLDERS, Call, send
 from tests.architecture.tenants import Answer, Tenants, make_tenants
 from tests.architecture.world import ADMIN, ANONYMOUS, OPERATING_STAFF, OWNER, PEOPLE, Ids
 from tests.processes import Installation
 
 pytestmark = pytest.mark.uncounted
 
+CALLS = [
+    call
+    for call in calls.CALLS
+    # The views of license requests answer these too; only what an approval names is of another kind.
+    if not call.path.startswith("/api/v1/coupon-code-requests/") or "approve" in call.path
+]
 WRITES = [call for call in CALLS if call.method in ("POST", "PUT", "PATCH") and call.body(Ids())]
 API_WRITES = [call for call in WRITES if not call.is_page]
 READS = [call for call in CALLS if call.method == "GET" and not call.is_page]
@@ -117,7 +124,8 @@ def test_a_body_that_is_no_object_is_refused(tenants, call):
     faults = []
     for name, body in NO_OBJECT.items():
         answer = _send(tenants, call, body=body)
-        faults += _fault(answer, name)
+        # Who changes nothing need not be refused.
+        faults += _fault(answer, name, may_succeed=(name, call.method) == ("nothing", "PATCH"))
         if not answer.text.startswith(("{", '"')):
             faults.append(f"{name}: the answer is no JSON: {answer.text[:100]}")
     assert not faults, "\n".join([str(call), *faults])

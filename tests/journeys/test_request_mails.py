@@ -18,6 +18,8 @@ from bursar.subsidy_requests.tests import conftest
 from bursar.subsidy_requests.tests.coupons import Coupons
 from tests.cast import ALICE, BOB, CS50, DANA, PYTHON, PYTHON_RUN, Client, Member, Organization
 
+pytestmark = pytest.mark.once  # what is written down is the same everywhere
+
 LICENSES = "/api/v1/license-requests/"
 CODES = "/api/v1/coupon-code-requests/"
 TITLE = "Introduction to Programming in Python"

@@ -16,6 +16,8 @@ from bursar.identity.models import ServiceAccount, User
 from bursar.identity.tests.conftest import with_token
 from tests.cast import BOB, GUS, Organization
 
+pytestmark = pytest.mark.once  # signatures and clocks, and accounts by their keys
+
 ACCESS_TOKEN = "/oauth2/access_token"
 FORM = {
     "grant_type": "client_credentials",

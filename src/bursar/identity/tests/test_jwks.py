@@ -7,6 +7,8 @@ from rest_framework.test import APIClient
 
 from bursar.identity import api, keys
 
+pytestmark = pytest.mark.once  # signatures and clocks, and accounts by their keys
+
 JWKS = "/oauth2/jwks"
 
 

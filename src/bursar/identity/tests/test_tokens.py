@@ -16,6 +16,8 @@ from bursar.identity.data import PersonNotFound, RoleAssignment
 from bursar.identity.models import User
 from bursar.identity.tests.conftest import ACME, GLOBEX, with_token
 
+pytestmark = pytest.mark.once  # signatures and clocks, and accounts by their keys
+
 ACCOUNT = "/api/user/v1/accounts/bob"
 COOKIES = ("edx-jwt-cookie-header-payload", "edx-jwt-cookie-signature")
 

@@ -14,6 +14,8 @@ from bursar.notifications import api as notifications
 from bursar.outbox import api as outbox
 from bursar.outbox.models import Event
 
+pytestmark = pytest.mark.once  # pages; the rules behind them are tested with identity
+
 COOKIES = {"edx-jwt-cookie-header-payload", "edx-jwt-cookie-signature"}
 FORM = {
     "email": "Dana@acme.test",

@@ -1,7 +1,11 @@
 """What customers configure about requests."""
 
+import pytest
+
 from bursar.subsidy_requests.data import SubsidyType
 from tests.cast import ALICE, BOB, CAROL, NOWHERE, OLGA, Client, Organization
+
+pytestmark = pytest.mark.once  # rows of one table, by their keys
 
 CONFIGURATIONS = "/api/v1/customer-configurations/"
 

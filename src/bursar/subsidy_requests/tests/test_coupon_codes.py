@@ -11,6 +11,8 @@ from bursar.subsidy_requests.models import CouponCodeRequest
 from bursar.subsidy_requests.tests.coupons import Coupons
 from tests.cast import ALICE, BOB, CS50, DANA, PYTHON, PYTHON_RUN, Client, Organization
 
+pytestmark = pytest.mark.once  # test_case_by_case.py has both kinds on every database
+
 REQUESTS = "/api/v1/coupon-code-requests/"
 Drain = Callable[[], None]
 

@@ -42,6 +42,8 @@ from tests.cast import (
     Member,
 )
 
+pytestmark = pytest.mark.once  # races and locks have tests of their own, on every database
+
 Drain = Callable[[], None]
 Post = Callable[..., Any]
 
