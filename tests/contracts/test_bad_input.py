@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import pytest_django
+from django.db import connection
 from drf_spectacular.generators import SchemaGenerator
 
 from tests import cast
@@ -328,6 +329,9 @@ ODD_TEXTS = [
     ),
 ]
 
+TEXTS_FOR_DATABASES = ("-1", "9" * 30, "%", "_", "\\", "'", "😀", "é", "a\x01b", "x" * 3000)
+"""Those that databases may take each in its own way; whatever else is wrong, no database hears of it."""
+
 
 @pytest.fixture(scope="module")
 def parameters() -> dict[str, list[str]]:
@@ -350,10 +354,11 @@ def test_a_query_may_say_anything(tenants, call, parameters):
     right = call.query(tenants.world.acme.ids)
     known = parameters.get(call.path, parameters.get(call.path.rstrip("/"), []))
     names = {*known, "page", "page_size", "ordering", "search", "format"}
+    texts = ODD_TEXTS if connection.vendor == "sqlite" else TEXTS_FOR_DATABASES
     faults += _fault(_send(tenants, call, query="&&=&"), "&&=&", may_succeed=True)
     for name in {"format", "lang"} if call.path == SLOW else names:
         # What a path does not describe it most likely does not read: a few will do.
-        for odd in ODD_TEXTS if name in known and call.path != SLOW else ODD_TEXTS[::8]:
+        for odd in texts if name in known and call.path != SLOW else texts[::8]:
             answer = _send(tenants, call, query={**right, name: odd})
             faults += _fault(answer, f"{name}={odd!r}", may_succeed=True)
         for raw in (
