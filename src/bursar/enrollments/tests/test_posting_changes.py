@@ -31,7 +31,8 @@ from bursar.enrollments.tests.scenes import RUN, make_run
 from bursar.identity.models import User
 from tests.cast import BOB, DANA, ERIN, OLGA
 
-pytestmark = pytest.mark.django_db
+# What is written on each database test_enroll_set.py and test_lms_functions.py show.
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 OTHER = {"namespace": "credit", "name": "provider_id", "value": "asu"}

@@ -27,7 +27,8 @@ from bursar.lib import clock
 from tests.cast import ALICE, BOB, CS50_RUN, DANA, OLGA, PYTHON_CLOSED_RUN, PYTHON_RUN, Member
 from tests.statements import counted
 
-pytestmark = pytest.mark.django_db
+# It is read by keys; filters and pages are in test_listing.py, on each database.
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 LIST = "/api/enrollment/v1/enrollment"
 ROLES = "/api/enrollment/v1/roles/"
